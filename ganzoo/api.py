@@ -1,0 +1,357 @@
+"""All that a plugin author imports: how a component is described, and the contracts it fulfils.
+
+Nothing here imports torch, so that describing, listing and planning stay instant. A component is a `Spec`, which an
+entry point names, and a target, which the spec names and which is imported only when something is built:
+
+    group                    spec          target
+    ganzoo.architectures     Spec          a function (params, setting) -> Networks
+    ganzoo.losses            Spec          a class derived from Loss
+    ganzoo.tricks            Spec          a class derived from Trick
+    ganzoo.datasets          DatasetSpec   a function (params, root, split) -> Images
+    ganzoo.extractors        Spec          a function (params) -> Extractor
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Generator, Tensor, nn
+
+API_VERSION = 1
+"""The version of everything in this module; a spec for another version is listed as such and never built."""
+
+Kind = Literal["architecture", "loss", "trick", "dataset", "extractor"]
+Player = Literal["discriminator", "generator"]
+Part = Literal["generator", "body", "head"]
+Split = Literal["train", "test"]
+
+# Describing a component ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a component was published: `Paper("Wasserstein GAN", 2017, "arXiv:1701.07875")`."""
+
+    title: str
+    year: int
+    id: str = ""
+
+    def __str__(self) -> str:
+        """Return one line: title, year and identifier."""
+        return f"{self.title} ({self.year}{', ' + self.id if self.id else ''})"
+
+
+@dataclass(frozen=True)
+class NoParams:
+    """The parameters of a component that has none."""
+
+
+def param(
+    default: Any = dataclasses.MISSING,
+    help: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+    trait: str = "",
+) -> Any:
+    """Declare one field of a params dataclass: its default, what it means and what it may be.
+
+    `low` and `high` are inclusive bounds of a number, `choices` the values of a string. A field with a `trait` is one
+    that the plan may settle: each choice provides the trait `<trait>:<choice>`, and where the user names none the plan
+    takes the first choice whose trait no other component excludes. Without a default the user must give a value.
+    """
+    metadata = {"help": help, "low": low, "high": high, "choices": choices, "unit": unit, "trait": trait}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The training settings that a component has an opinion on; None means no opinion.
+
+    Recipes are folded: ganzoo's base < dataset < architecture < loss < tricks < suite file < command line.
+    """
+
+    steps: int | None = field(default=None, metadata={"help": "generator steps", "low": 1})
+    batch_size: int | None = field(default=None, metadata={"help": "images a player step", "low": 1})
+    n_critic: int | None = field(default=None, metadata={"help": "discriminator steps a generator step", "low": 1})
+    optimizer: str | None = field(
+        default=None, metadata={"help": "optimiser of both players", "choices": ("adam", "rmsprop", "sgd")}
+    )
+    generator_lr: float | None = field(default=None, metadata={"help": "learning rate of the generator", "low": 0})
+    discriminator_lr: float | None = field(
+        default=None, metadata={"help": "learning rate of the discriminator", "low": 0}
+    )
+    beta1: float | None = field(default=None, metadata={"help": "Adam's first moment decay", "low": 0, "high": 1})
+    beta2: float | None = field(default=None, metadata={"help": "Adam's second moment decay", "low": 0, "high": 1})
+    lr_schedule: str | None = field(
+        default=None,
+        metadata={"help": "constant, or linear decay to 0 at the last step", "choices": ("constant", "linear")},
+    )
+    ema_half_life: float | None = field(
+        default=None,
+        metadata={"help": "half-life of the generator's weight average, in real images seen; 0: none", "low": 0},
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the plan decided and every component of a run shares."""
+
+    shape: tuple[int, int, int]
+    """Channels, height and width of an image."""
+    classes: int = 0
+    """Number of classes that the networks are conditioned on; 0 when they are unconditional."""
+    packing: int = 1
+    """Images that the discriminator judges together (PacGAN)."""
+
+
+P = TypeVar("P")
+Reasons = Mapping[str, str]
+"""Trait -> the reason shown to the user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """All that is known of a component without building it.
+
+    `recipe`, `provides`, `requires` and `conflicts` may be functions of the parameters. `refuse(params, setting)`
+    returns the reason why the component cannot work in a setting, or None.
+    """
+
+    kind: Kind
+    target: str
+    """`module:attribute` of what builds the component; imported only then."""
+    summary: str
+    paper: Paper | None = None
+    params: type[Any] = NoParams
+    recipe: Recipe | Callable[[Any], Recipe] = Recipe()
+    provides: Collection[str] | Callable[[Any], Collection[str]] = ()
+    requires: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
+    conflicts: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
+    refuse: Callable[[Any, Setting], str | None] | None = None
+    api: int = API_VERSION
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What is known of a dataset without reading its pixels."""
+
+    shape: tuple[int, int, int]
+    """Channels, height and width."""
+    train: int
+    """Images in the training split."""
+    test: int
+    """Images in the test split; 0 when there is none."""
+    classes: int
+    """Number of classes; 0 when the images have no labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A dataset: a spec that can also tell its shape before a pixel is read."""
+
+    kind: Kind = "dataset"
+    describe: Callable[[Any, Path], DataInfo]
+    """(params, data root) -> its shape and size. No torch; raises DataError where it cannot tell."""
+    extractor: str
+    """The feature network whose scores make sense for these images."""
+
+
+# Building a component -----------------------------------------------------------------------------------------------
+
+
+class Images(NamedTuple):
+    """One split of a dataset, as it is stored."""
+
+    pixels: np.ndarray
+    """uint8 of shape (N, C, H, W)."""
+    labels: np.ndarray | None
+    """int64 of shape (N,), or None."""
+
+
+@dataclass
+class Networks:
+    """What an architecture builds. Generator and discriminator train on images in [-1, 1].
+
+    The discriminator comes in two parts, so that tricks can reach its features: feature matching, minibatch
+    discrimination, an auxiliary classifier and projection all attach to the seam between them.
+    """
+
+    generator: nn.Module
+    """(z of shape (N, latent), y of shape (N,) or None) -> images of shape (N, C, H, W) in [-1, 1]."""
+    body: nn.Module
+    """images of shape (N, C, H, W) -> features of shape (N, features)."""
+    head: nn.Module
+    """(features of shape (N, features), y of shape (N,) or None) -> logits of shape (N,)."""
+    latent: int
+    features: int
+
+
+class Verdict(NamedTuple):
+    """What the discriminator says of one batch, from one pass."""
+
+    logits: Tensor
+    """(N,), before any sigmoid."""
+    features: Tensor
+    """(N, features)."""
+
+
+class Targets(NamedTuple):
+    """What the discriminator is trained to answer, as probabilities of shape (N,)."""
+
+    real: Tensor
+    fake: Tensor
+
+
+class Step(Protocol):
+    """All that a loss or trick may see of one player's step."""
+
+    @property
+    def number(self) -> int:
+        """The generator step that this belongs to, from 0."""
+        ...
+
+    @property
+    def real(self) -> Tensor:
+        """A batch of real images, (N, C, H, W) in [-1, 1]."""
+        ...
+
+    @property
+    def fake(self) -> Tensor:
+        """A batch of generated images, (N, C, H, W) in [-1, 1]; detached in the discriminator's step."""
+        ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(N,) int64: the classes of both batches where the dataset has labels, else None."""
+        ...
+
+    @property
+    def targets(self) -> Targets:
+        """1 for real and 0 for fake, as the tricks have changed them; in the generator's step, unchanged."""
+        ...
+
+    @property
+    def rng(self) -> Generator:
+        """The only source of randomness on the training device."""
+        ...
+
+    def judge(self, images: Tensor) -> Verdict:
+        """Return what the discriminator says of images, behind every augmentation.
+
+        A batch goes through the discriminator once a step: judging the same tensor again returns the same verdict.
+        """
+        ...
+
+
+Terms = dict[str, "Tensor"]
+"""Named scalars, summed into one objective and logged one by one."""
+
+
+class Loss(Generic[P]):
+    """The game that the two players play. Derive from it and return each player's terms, to be minimised."""
+
+    def __init__(self, params: P) -> None:
+        """Keep the parameters; a loss holds no state."""
+        self.params = params
+
+    def discriminator(self, step: Step) -> Terms:
+        """Return the named scalars that the discriminator minimises."""
+        raise NotImplementedError(f"{type(self).__name__} must define discriminator(step)")
+
+    def generator(self, step: Step) -> Terms:
+        """Return the named scalars that the generator minimises."""
+        raise NotImplementedError(f"{type(self).__name__} must define generator(step)")
+
+
+class Trick(Generic[P]):
+    """A change to training. Every hook does nothing until it is overridden; state lives in tensors."""
+
+    differentiates: Collection[Literal["real", "fake"]] = ()
+    """Batches that `discriminator(step)` differentiates with respect to, so that the shared pass can serve it."""
+    replaces: Collection[Player] = ()
+    """Players whose loss this trick's own terms stand in for."""
+
+    def __init__(self, params: P) -> None:
+        """Keep the parameters."""
+        self.params = params
+
+    def setting(self, setting: Setting) -> Setting:
+        """Change what the architecture is built for."""
+        return setting
+
+    def wrap(self, network: nn.Module, part: Part) -> nn.Module:
+        """Change or replace a part of the networks: the generator, or the discriminator's body or head."""
+        return network
+
+    def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
+        """Return extra trainable parts, each by the player whose optimiser trains it."""
+        return {}
+
+    def latent(self, z: Tensor, rng: Generator) -> Tensor:
+        """Change a batch of latents of shape (N, latent), standard normal unless an earlier trick changed it."""
+        return z
+
+    def augment(self, images: Tensor, rng: Generator) -> Tensor:
+        """Change what the discriminator sees, real and fake alike; must be differentiable."""
+        return images
+
+    def targets(self, targets: Targets, step: Step) -> Targets:
+        """Change what the discriminator is trained to answer."""
+        return targets
+
+    def discriminator(self, step: Step) -> Terms:
+        """Return named scalars to add to the discriminator's objective."""
+        return {}
+
+    def generator(self, step: Step) -> Terms:
+        """Return named scalars to add to the generator's objective."""
+        return {}
+
+    def after_step(self, networks: Networks, number: int) -> None:
+        """Act after both players' updates of generator step `number`, e.g. clip or average weights."""
+
+    def sampler(self, generator: nn.Module) -> nn.Module:
+        """Return the generator to draw samples from, e.g. one with averaged weights."""
+        return generator
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state that a resumed run needs: tensors, numbers and strings, nested in dicts and lists."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+
+
+class Extracted(NamedTuple):
+    """What a feature network says of one batch."""
+
+    features: Tensor
+    """(N, D) float32: the activations that distances are measured between."""
+    logits: Tensor
+    """(N, K) float32: class logits for the classifier score."""
+
+
+class Extractor(Protocol):
+    """A fixed feature network for metrics."""
+
+    sha256: str
+    """Hash of the weights, so that a score can name the very network it comes from."""
+    resize: str
+    """How images of another size reach the network's, for the protocol: e.g. `bilinear to 299x299`."""
+
+    def to(self, device: Any) -> Extractor:
+        """Move to a device and return self."""
+        ...
+
+    def __call__(self, images: Tensor) -> Extracted:
+        """Map uint8 images of shape (N, C, H, W) to features and logits."""
+        ...

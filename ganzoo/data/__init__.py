@@ -1,0 +1,1 @@
+"""A dataset becomes uint8 pixels on the training device."""

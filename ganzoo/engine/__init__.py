@@ -1,0 +1,1 @@
+"""Where runs are placed, and the job that each of them is."""

@@ -1,0 +1,1 @@
+"""Scores and the protocol they were obtained under."""

@@ -1,0 +1,1 @@
+"""From names to checked runs. No torch."""

@@ -1,0 +1,1 @@
+"""Find, look up and check components. No torch."""

@@ -1,0 +1,1 @@
+"""The trainer. It knows hooks and no names."""
