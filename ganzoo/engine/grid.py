@@ -1,0 +1,112 @@
+"""Carry out a plan: one folder, one lock, what is done is skipped and what was interrupted goes on. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+from ganzoo.engine.local import Placed, carry_out, cores, prepare
+from ganzoo.engine.messages import Event, Options
+from ganzoo.errors import Interrupted, ResultsError
+from ganzoo.paths import cache_dir
+from ganzoo.planning.grid import Plan
+from ganzoo.planning.run import Run
+from ganzoo.results.store import Result, finished, open_grid, run_folder, write_json
+
+
+class Watcher(Protocol):
+    """Who is told what happens."""
+
+    def preparing(self, plan: Plan) -> None:
+        """Data and references are being loaded."""
+        ...
+
+    def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
+        """These runs start, `slots` at a time; `done` of the grid were finished before."""
+        ...
+
+    def event(self, placed: Placed, event: Event) -> None:
+        """Something happened in a run."""
+        ...
+
+
+def default_out(plan: Plan) -> Path:
+    """Return `runs/<names>-<hash>`: the same folder for the same grid, so that it can be continued."""
+    request = plan.request
+    names = [asked.name for group in (request.dataset, request.model, request.loss) for asked in group]
+    slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
+    return Path("runs") / f"{slug}-{hashlib.sha256(''.join(run.id for run in plan.runs).encode()).hexdigest()[:6]}"
+
+
+def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs: int | None = None) -> None:
+    """Carry out every run of a plan that has no result yet.
+
+    Args:
+        plan: the runs.
+        out: the results folder.
+        watcher: who is told what happens.
+        device: `auto`, `cpu` or `cuda`.
+        jobs: runs at a time; by default one a core on a CPU, one on a GPU.
+
+    Raises:
+        ResultsError: the folder cannot be used, or another ganzoo works in it.
+        Interrupted: on Ctrl-C; running again continues.
+    """
+    with _locked(out, plan.runs):
+        placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
+        todo = [one for one in placed if finished(one.folder) is None]
+        if not todo:
+            watcher.begin([], len(placed), 0, device)
+            return
+        options = Options(device=device, data_root=str(plan.request.data_root), cache=str(cache_dir()), threads=cores())
+        watcher.preparing(plan)
+        try:
+            kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), options)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped") from None
+        slots = min(len(todo), jobs or (1 if kind == "cuda" else cores()))
+        options = Options(
+            device=kind, data_root=options.data_root, cache=options.cache, threads=max(1, cores() // slots)
+        )
+        watcher.begin(todo, len(placed) - len(todo), slots, kind)
+
+        def listen(one: Placed, event: Event) -> None:
+            if event.kind == "error":
+                _write_failure(one, event)
+            watcher.event(one, event)
+
+        carry_out(_fairly(todo), slots, options, listen)
+
+
+def _locked(out: Path, runs: tuple[Run, ...]) -> AbstractContextManager[object]:
+    open_grid(out, runs)
+    try:
+        return FileLock(out / ".lock").acquire(timeout=0)
+    except Timeout:
+        raise ResultsError(f"another ganzoo is working in {out}; wait for it, or choose another --out") from None
+    except OSError as error:
+        raise ResultsError(f"cannot write results to {out}: {error.strerror}; choose another --out") from None
+
+
+def _needs(run: Run) -> str:
+    """Return what must be prepared for a run: runs with equal values share it."""
+    return repr((run.dataset, run.evaluation))
+
+
+def _fairly(todo: Sequence[Placed]) -> list[Placed]:
+    """Order runs by seed, so that an interrupted grid has one seed of everything before it has two of anything."""
+    return sorted(todo, key=lambda one: one.run.seed)
+
+
+def _write_failure(placed: Placed, event: Event) -> None:
+    run = placed.run
+    reason = f"{event.error}: {event.text}"
+    failure = Result(run=run.id, combination=run.combination, seed=run.seed, status="failed", reason=reason, step=0)
+    write_json(placed.folder / "config.json", run)
+    write_json(placed.folder / "result.json", failure)

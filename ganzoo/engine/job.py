@@ -1,0 +1,257 @@
+"""One run from data to scores: train, evaluate, checkpoint, and continue after any interruption."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.data.load import Dataset, load_dataset
+from ganzoo.engine.messages import Event, Options
+from ganzoo.errors import DeviceError, Interrupted, ResultsError
+from ganzoo.evaluate.protocol import Score
+from ganzoo.evaluate.reference import Reference, reference
+from ganzoo.evaluate.sampling import sample
+from ganzoo.evaluate.scorer import score
+from ganzoo.planning.run import Run
+from ganzoo.registry.lookup import build_target
+from ganzoo.results.picture import save_grid
+from ganzoo.results.store import Checkpoint, Result, write_json
+from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
+from ganzoo.train.seeds import generator
+from ganzoo.train.trainer import Trainer
+
+Tell = Callable[[Event], None]
+CHECKPOINT_SECONDS = 30.0
+PICTURE_IMAGES = 64
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device that `auto`, `cpu` or `cuda` means here.
+
+    Raises:
+        DeviceError: CUDA was asked for and PyTorch finds none.
+    """
+    available = torch.cuda.is_available()
+    if name.startswith("cuda") and not available:
+        raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
+    return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
+
+
+def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
+    """Return data, feature network, reference and device of a run, checking that all of them are there."""
+    device = pick_device(options.device)
+    data = load_dataset(run.dataset, Path(options.data_root))
+    part = run.evaluation.extractor
+    extractor = build_target(part.component)(part.typed_params).to(device)
+    return data, extractor, reference(data, extractor, run.evaluation, device, Path(options.cache)), device
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds besides the trainer's state."""
+
+    data_sha256: str
+    untrained: Score | None = None
+    best_step: int = 0
+    best_selection: float = float("inf")
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    device_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    log_bytes: int = 0
+
+
+class Job:
+    """A run in its folder."""
+
+    def __init__(self, run: Run, folder: Path, options: Options, tell: Tell, stopping: Callable[[], bool]) -> None:
+        torch.set_num_threads(options.threads)
+        self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
+        self.data, self.extractor, self.reference, self.device = prepare(run, options)
+        self.steps: int = run.recipe["steps"]
+        self.log_every = max(1, min(100, self.steps // 50))
+        self.trainer = Trainer(run, self.data.train, self.device, self.log_every)
+        self.progress = Progress(self.data.sha256)
+        points = run.evaluation.points
+        self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
+
+    def finish(self) -> Result:
+        """Train to the end, from the checkpoint where there is one, and return the scored result."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "config.json", self.run)
+        self._resume()
+        self.log = MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)
+        self.tell(Event(kind="started", step=self.trainer.number))
+        if self.progress.untrained is None:
+            self.progress.untrained = self._score(self.trainer.game.sampler(), "report")
+        diverged = self._train()
+        result = self._result(diverged)
+        self._keep(result)
+        return result
+
+    def _train(self) -> tuple[int, str] | None:
+        """Train to the last step; return the step and the reason where the run diverges."""
+        saved = time.monotonic()
+        while self.trainer.number < self.steps:
+            if self.stopping():
+                self._checkpoint()
+                raise Interrupted(f"stopped at step {self.trainer.number}")
+            started = time.perf_counter()
+            self.trainer.step()
+            bad = self._read_records() if self.trainer.number % self.log_every == 0 else None
+            self.progress.device_seconds += time.perf_counter() - started
+            if self.trainer.number in self.evaluation_steps or self.trainer.number == self.steps:
+                bad = bad or self._read_records() or self._evaluate()
+            if bad:
+                return bad
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self._checkpoint()
+                saved = time.monotonic()
+        return None
+
+    def _read_records(self) -> tuple[int, str] | None:
+        """Log the terms since the last reading; return where they stopped being finite."""
+        means: dict[str, dict[str, float]] = {}
+        for player, record in self.trainer.records.items():
+            if record.steps == 0:
+                return None
+            started = self.trainer.number - record.steps // self._steps_of(player)
+            means[player], first_bad = record.read()
+            if first_bad is not None:
+                return started + first_bad // self._steps_of(player), f"the {player}'s loss is not finite"
+        self.log.write({"step": self.trainer.number, **means})
+        self.tell(Event(kind="progress", step=self.trainer.number, values={"terms": means}))
+        return None
+
+    def _steps_of(self, player: str) -> int:
+        return self.run.recipe["n_critic"] if player == "discriminator" else 1
+
+    def _evaluate(self) -> tuple[int, str] | None:
+        """Score the generator on the selection sample, and keep its weights where it is the best so far."""
+        network, number = self.trainer.game.sampler(), self.trainer.number
+        pixels = next(iter(self._samples(network, PICTURE_IMAGES, "picture")))
+        if (pixels == pixels[0]).all():
+            return number, "the generator draws one and the same image"
+        selection = self._score(network, "select")
+        self.log.write({"step": number, "selection": selection})
+        self.tell(Event(kind="evaluated", step=number, values={"distance": selection.distance}))
+        if selection.distance < self.progress.best_selection:
+            self.progress.best_selection, self.progress.best_step = selection.distance, number
+            self.progress.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+        return None
+
+    def _score(self, network: torch.nn.Module, purpose: str) -> Score:
+        started = time.perf_counter()
+        batches = self._samples(network, self.run.evaluation.samples, purpose)
+        found = score(self.extractor, batches, self.reference.moments)
+        self.progress.evaluation_seconds += time.perf_counter() - started
+        return found
+
+    def _samples(self, network: torch.nn.Module, count: int, purpose: str) -> Any:
+        """Draw uint8 images; the same purpose means the same latents and classes."""
+        rng = generator(self.run.seed, f"samples to {purpose}", self.device)
+        labels = self.trainer.batches.labels if self.trainer.game.setting.classes else None
+        if labels is not None:
+            labels = labels[torch.randint(len(labels), (count,), generator=rng, device=self.device)]
+        return sample(network, self.trainer.game.latents, count, rng, labels)
+
+    def _result(self, diverged: tuple[int, str] | None) -> Result:
+        trainer, progress = self.trainer, self.progress
+        last = best = None
+        if diverged is None:
+            network = trainer.game.sampler()
+            last = Checkpoint(self.steps, self._score(network, "report"))
+            save_weights(self.folder / "generator-last.safetensors", network.state_dict())
+            save_grid(self.folder / "samples.png", next(iter(self._samples(network, PICTURE_IMAGES, "picture"))).cpu())
+            network.load_state_dict(progress.best_weights)
+            same = progress.best_step == self.steps
+            best = last if same else Checkpoint(progress.best_step, self._score(network, "report"))
+            save_weights(self.folder / "generator-best.safetensors", network.state_dict())
+        assert progress.untrained is not None
+        return Result(
+            run=self.run.id,
+            combination=self.run.combination,
+            seed=self.run.seed,
+            status="done" if diverged is None else "diverged",
+            reason=diverged[1] if diverged else "",
+            step=diverged[0] if diverged else self.steps,
+            last=last,
+            best=best,
+            untrained=Checkpoint(0, progress.untrained),
+            floor=self.reference.floor,
+            protocol=self.reference.protocol,
+            images_seen=trainer.images_seen(),
+            device_seconds=round(progress.device_seconds, 3),
+            evaluation_seconds=round(progress.evaluation_seconds, 3),
+            peak_memory_bytes=_peak_memory(self.device),
+            parameters={player: _count(module) for player, module in trainer.modules.items()},
+            environment=_environment(self.device, self.options.threads),
+        )
+
+    def _keep(self, result: Result) -> None:
+        write_json(self.folder / "result.json", result)
+        self.log.close()
+        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+
+    def _checkpoint(self) -> None:
+        self.progress.log_bytes = self.log.flush()
+        state = {"trainer": self.trainer.state_dict(), "progress": _pack(self.progress), "run": self.run.id}
+        save_checkpoint(self.folder / "checkpoint.pt", state)
+
+    def _resume(self) -> None:
+        """Restore the checkpoint, if there is one."""
+        state = load_checkpoint(self.folder / "checkpoint.pt", self.device)
+        if state is None:
+            return
+        if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.data.sha256:
+            raise ResultsError(
+                f"{self.folder / 'checkpoint.pt'} belongs to another run, or the data has changed since; "
+                "delete the folder to start this run afresh"
+            )
+        self.trainer.load_state_dict(state["trainer"])
+        self.progress = _unpack(state["progress"])
+
+
+def _pack(progress: Progress) -> dict[str, Any]:
+    packed = dict(vars(progress))
+    untrained = progress.untrained
+    packed["untrained"] = None if untrained is None else [untrained.distance, untrained.classifier, untrained.classifier_sd]
+    return packed
+
+
+def _unpack(packed: Mapping[str, Any]) -> Progress:
+    untrained = packed["untrained"]
+    return Progress(**{**packed, "untrained": None if untrained is None else Score(*untrained)})
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
+
+
+def _environment(device: torch.device, threads: int) -> dict[str, str]:
+    """Return what a number depends on besides the run: recorded, not part of its identity."""
+    cuda = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
+        "threads": str(threads),
+        "mode": "eager",
+        "precision": "float32",
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }

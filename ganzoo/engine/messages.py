@@ -1,0 +1,39 @@
+"""What the command line and a run's process say to each other: JSON lines. No torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from ganzoo.planning.run import Run
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is carried out; recorded with the result, not part of the run's identity."""
+
+    device: str = "auto"
+    threads: int = 1
+    data_root: str
+    cache: str
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process is asked to do: prepare the data of these runs, or carry out the first."""
+
+    kind: Literal["prepare", "run"]
+    runs: tuple[Run, ...]
+    folder: str = ""
+    options: Options
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process tells while it works."""
+
+    kind: Literal["prepared", "started", "progress", "evaluated", "finished", "error"]
+    text: str = ""
+    """The error's or the message's words."""
+    error: str = ""
+    """The error's class."""
+    step: int = 0
+    values: dict[str, Any] = {}

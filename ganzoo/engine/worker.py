@@ -1,0 +1,84 @@
+"""The process of one run: reads a task from standard input, tells events on standard output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from ganzoo.engine.messages import Event, Task
+from ganzoo.errors import GanzooError, Interrupted
+
+INTERRUPTED, REFUSED, FAILED = 3, 2, 1
+
+
+class Stop:
+    """Whether the run was asked to stop: by a signal, or because nobody reads its events any more."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def ask(self, *_: object) -> None:
+        """Ask the run to stop after its current step; also a signal handler."""
+        self.asked = True
+
+    def __call__(self) -> bool:
+        """Tell whether to stop."""
+        return self.asked
+
+
+def main() -> int:
+    """Carry out the task on standard input."""
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.ask)
+    events = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever a component prints must not end up among the events
+
+    def tell(event: Event) -> None:
+        _tell(events, event, stop)
+
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    try:
+        return _work(task, tell, stop)
+    except Interrupted:
+        return INTERRUPTED
+    except GanzooError as error:
+        tell(Event(kind="error", error=type(error).__name__, text=str(error)))
+        return REFUSED
+    except Exception as error:  # a component may raise anything; the run fails and the grid goes on
+        if task.folder:
+            Path(task.folder).mkdir(parents=True, exist_ok=True)
+            (Path(task.folder) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        tell(Event(kind="error", error=type(error).__name__, text=" ".join(str(error).split())))
+        return FAILED
+
+
+def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
+    from ganzoo.engine.job import Job, prepare  # noqa: PLC0415  (torch takes seconds: signals are handled by then)
+
+    if task.kind == "prepare":
+        for run in task.runs:
+            *_, device = prepare(run, task.options)
+            tell(Event(kind="prepared", text=run.dataset.label, values={"device": device.type}))
+        return 0
+    result = Job(task.runs[0], Path(task.folder), task.options, tell, stop).finish()
+    tell(Event(kind="finished", step=result.step, text=result.reason, values={"status": result.status}))
+    return 0
+
+
+def _tell(events: BinaryIO, event: Event, stop: Stop) -> None:
+    try:
+        events.write(msgspec.json.encode(event) + b"\n")
+    except BrokenPipeError:
+        stop.ask()  # the command line is gone: keep what there is and end
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Draw images from a generator as the protocol asks: eval mode, a seed of its own, uint8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.data.batches import to_pixels
+from ganzoo.evaluate.scorer import BATCH
+
+Latents = Callable[[int, torch.Generator], Tensor]
+
+
+def sample(
+    network: nn.Module,
+    latents: Latents,
+    count: int,
+    rng: torch.Generator,
+    labels: Tensor | None = None,
+    batch: int = BATCH,
+) -> Iterator[Tensor]:
+    """Yield `count` generated images as uint8 batches of shape (n, C, H, W).
+
+    The generator's mode is put back afterwards; no state of training is touched.
+
+    Args:
+        network: the generator, (z, y) -> images in [-1, 1].
+        latents: draws z of shape (n, latent) from a random generator.
+        count: images in all.
+        rng: on the device of the network.
+        labels: (count,) classes for a conditional generator.
+        batch: images a pass.
+    """
+    training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            for start in range(0, count, batch):
+                z = latents(min(batch, count - start), rng)
+                y = None if labels is None else labels[start : start + batch]
+                yield to_pixels(network(z, y))
+    finally:
+        network.train(training)

@@ -1,0 +1,163 @@
+"""Expand a request into checked runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ganzoo.api import DataInfo, DatasetSpec, Kind, Setting
+from ganzoo.errors import IncompatibleError, ParameterError
+from ganzoo.params import build, label
+from ganzoo.planning.fold import fold
+from ganzoo.planning.request import Asked, Layer, Request
+from ganzoo.planning.run import Evaluation, Part, Run
+from ganzoo.registry.compatibility import Chosen, negotiate, objections
+from ganzoo.registry.lookup import Registry, installed
+
+MOST_SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A combination of the grid that cannot work, with all reasons."""
+
+    combination: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a grid and the combinations that were refused."""
+
+    runs: tuple[Run, ...]
+    refusals: tuple[Refusal, ...]
+    request: Request
+    data: dict[str, DataInfo]
+    """What is known of each dataset, by label."""
+
+    @property
+    def combinations(self) -> list[Run]:
+        """One run, the first seed's, of each combination."""
+        return [run for run in self.runs if run.seed == self.request.seeds[0]]
+
+
+@dataclass(frozen=True)
+class _Dataset:
+    chosen: Chosen
+    info: DataInfo
+    evaluation: Evaluation
+
+
+def make_plan(request: Request, registry: Registry | None = None) -> Plan:
+    """Look every name up, settle what components leave open, and check every combination.
+
+    Raises:
+        GanzooError: a name, parameter or dataset is wrong, or no combination of the grid can work.
+    """
+    registry = registry or installed()
+    runs: list[Run] = []
+    refusals: list[Refusal] = []
+    datasets = [_dataset(registry, asked, request) for asked in request.dataset]
+    several = len(datasets) > 1
+    for data, architecture, loss, tricks in itertools.product(
+        datasets, _choose(registry, "architecture", request.model), _choose(registry, "loss", request.loss),
+        list(_trick_sets(registry, request)),
+    ):  # fmt: skip
+        chosen = (architecture, loss, *tricks)
+        name = " + ".join(label(one.name, one.params) for one in chosen)
+        name = f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
+        reasons, run = _combine(name, chosen, data, request)
+        if run is None:
+            refusals.append(Refusal(name, tuple(reasons)))
+        else:
+            runs += [msgspec.structs.replace(run, seed=seed) for seed in request.seeds]
+    if not runs:
+        lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
+        raise IncompatibleError(f"no combination of this grid can work: {lines}")
+    _no_twins(runs)
+    return Plan(
+        tuple(runs), tuple(refusals), request, {label(d.chosen.name, d.chosen.params): d.info for d in datasets}
+    )
+
+
+def _no_twins(runs: Sequence[Run]) -> None:
+    seen: set[str] = set()
+    for run in runs:
+        if run.id in seen:
+            raise ParameterError(f"the grid holds {run.combination} twice; name each component once")
+        seen.add(run.id)
+
+
+def _choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
+    chosen: list[Chosen] = []
+    for one in asked:
+        component = registry.get(kind, one.name)
+        params = build(component.usable_spec.params, one.values, component.name)
+        chosen.append(Chosen(component, params, frozenset(one.values)))
+    return chosen
+
+
+def _trick_sets(registry: Registry, request: Request) -> Iterator[tuple[Chosen, ...]]:
+    """Yield the fixed tricks with every subset of the ablated ones, the smallest first."""
+    fixed = _choose(registry, "trick", request.trick)
+    ablated = _choose(registry, "trick", request.ablate)
+    names = [trick.component.full_name for trick in (*fixed, *ablated)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ParameterError(f"the trick {twice} is named twice; each trick can be used once in a combination")
+    for size in range(len(ablated) + 1):
+        for subset in itertools.combinations(ablated, size):
+            yield (*fixed, *subset)
+
+
+def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
+    (chosen,) = _choose(registry, "dataset", [asked])
+    spec = chosen.component.usable_spec
+    assert isinstance(spec, DatasetSpec)
+    info = spec.describe(chosen.params, request.data_root)
+    (extractor,) = _choose(registry, "extractor", [request.extractor or Asked(spec.extractor, {})])
+    most = info.test or info.train // 2
+    samples = min(most, MOST_SAMPLES) if request.samples is None else request.samples
+    return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations))
+
+
+def _combine(
+    name: str, chosen: Sequence[Chosen], data: _Dataset, request: Request
+) -> tuple[list[str], Run | None]:  # fmt: skip
+    settled, adjustments = negotiate(chosen)
+    conditional = any("class-conditional" in one.provides for one in settled)
+    setting = Setting(data.info.shape, data.info.classes if conditional else 0)
+    reasons = objections(settled, setting, {"labels"} if data.info.classes else ())
+    layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
+    recipe, sources = fold((*layers, *request.layers))
+    if recipe["batch_size"] > data.info.train:
+        reasons.append(f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images")
+    if reasons:
+        return reasons, None
+    architecture, loss, *tricks = (part(one) for one in settled)
+    return [], Run(
+        combination=name,
+        seed=0,
+        architecture=architecture,
+        loss=loss,
+        tricks=tuple(tricks),
+        dataset=part(data.chosen),
+        shape=setting.shape,
+        classes=setting.classes,
+        recipe=recipe,
+        sources=sources,
+        adjustments=tuple(adjustments),
+        evaluation=data.evaluation,
+    )
+
+
+def part(chosen: Chosen) -> Part:
+    """Return what a run records of a component."""
+    component = chosen.component
+    return Part(
+        component.kind, component.name, component.distribution, component.version, dataclasses.asdict(chosen.params)
+    )

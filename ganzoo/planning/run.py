@@ -1,0 +1,89 @@
+"""One run: everything that determines it, as it is written to `config.json`."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from ganzoo.api import Kind
+from ganzoo.params import build, label
+from ganzoo.registry.lookup import Component, installed
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A component of a run with its parameters: enough to build it again, or to say that it has changed."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    version: str
+    params: dict[str, Any]
+
+    @property
+    def component(self) -> Component:
+        """Look the component up among what is installed."""
+        return installed().get(self.kind, f"{self.distribution}/{self.name}")
+
+    @property
+    def typed_params(self) -> Any:
+        """Return the params dataclass that the component is built with."""
+        return build(self.component.usable_spec.params, self.params, self.name)
+
+    @property
+    def label(self) -> str:
+        """`name:key=value` with the parameters that differ from their defaults."""
+        return label(self.name, self.typed_params)
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """How a run is scored."""
+
+    extractor: Part
+    samples: int
+    """Generated images that a score is computed from."""
+    points: int
+    """Evaluations during training, evenly spaced; the last is at the last step."""
+    best: str = "fd"
+    """The score that chooses the best checkpoint, on images that no reported score is computed from."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A combination with a seed. Equal ids mean equal results on one machine."""
+
+    combination: str
+    """The label of the combination, which the runs of other seeds share."""
+    seed: int
+    architecture: Part
+    loss: Part
+    tricks: tuple[Part, ...]
+    dataset: Part
+    shape: tuple[int, int, int]
+    classes: int
+    recipe: dict[str, Any]
+    sources: dict[str, str]
+    """Where each recipe value came from."""
+    adjustments: tuple[str, ...]
+    """What the plan changed by itself, with reasons."""
+    evaluation: Evaluation
+
+    @property
+    def id(self) -> str:
+        """Hash of all that determines the result: 12 hexadecimal digits."""
+        return _digest(self, ("combination", "sources", "adjustments"))
+
+    @property
+    def combination_id(self) -> str:
+        """The same without the seed: 8 hexadecimal digits."""
+        return _digest(self, ("combination", "sources", "adjustments", "seed"))[:8]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All components that take part."""
+        return (self.architecture, self.loss, *self.tricks, self.dataset, self.evaluation.extractor)
+
+
+def _digest(run: Run, without: tuple[str, ...]) -> str:
+    values = {key: value for key, value in msgspec.to_builtins(run).items() if key not in without}
+    return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()[:12]

@@ -1,0 +1,125 @@
+"""Which components work together, and why not: explained, never asserted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.api import Reasons, Recipe, Setting
+from ganzoo.params import Parameter, parameters
+from ganzoo.registry.lookup import Component
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A component with its parameters, and which of them the user gave."""
+
+    component: Component
+    params: Any
+    given: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The component's name."""
+        return self.component.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The training settings it has an opinion on."""
+        return self._at("recipe")
+
+    @property
+    def requires(self) -> Reasons:
+        """Traits it needs, with reasons."""
+        return self._at("requires")
+
+    @property
+    def conflicts(self) -> Reasons:
+        """Traits it excludes, with reasons."""
+        return self._at("conflicts")
+
+    @property
+    def provides(self) -> Collection[str]:
+        """Traits it has: those it declares, and those of the choices in its parameters."""
+        settled = {f"{field.trait}:{getattr(self.params, field.name)}" for field in self.negotiable}
+        return {*self._at("provides"), *settled}
+
+    @property
+    def negotiable(self) -> list[Parameter]:
+        """Parameters that the plan may settle."""
+        return [field for field in parameters(type(self.params)).values() if field.trait]
+
+    def _at(self, field: str) -> Any:
+        value = getattr(self.component.usable_spec, field)
+        return value(self.params) if callable(value) else value
+
+
+def negotiate(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[str]]:
+    """Settle every negotiable parameter that the user left open; return the components and what was adjusted.
+
+    The first choice that no other component excludes is taken; where all are excluded the default stays, and
+    `objections` says why that cannot work.
+    """
+    settled: list[Chosen] = []
+    adjustments: list[str] = []
+    for one in chosen:
+        params = one.params
+        for field in one.negotiable:
+            excluded = _exclusions(field, [other for other in chosen if other is not one])
+            free = [choice for choice in field.choices if choice not in excluded]
+            before = getattr(params, field.name)
+            if field.name in one.given or before not in excluded or not free:
+                continue
+            params = dataclasses.replace(params, **{field.name: free[0]})
+            why = _why(field, excluded, free[0])
+            adjustments.append(f"{one.name}: {field.name.replace('_', ' ')} = {free[0]} ({why})")
+        settled.append(dataclasses.replace(one, params=params))
+    return settled, adjustments
+
+
+def _exclusions(field: Parameter, others: Sequence[Chosen]) -> dict[str, tuple[str, str]]:
+    """Return the excluded choices, each with who excludes it and why."""
+    found: dict[str, tuple[str, str]] = {}
+    for choice in field.choices:
+        for other in others:
+            reason = other.conflicts.get(f"{field.trait}:{choice}")
+            if reason:
+                found.setdefault(choice, (other.name, reason))
+    return found
+
+
+def _why(field: Parameter, excluded: dict[str, tuple[str, str]], taken: str) -> str:
+    """Say who excluded the choices that come before the one taken, with one reason for all that share it."""
+    passed = field.choices[: field.choices.index(taken)]
+    causes: dict[tuple[str, str], list[str]] = {}
+    for choice in passed:
+        if choice in excluded:
+            causes.setdefault(excluded[choice], []).append(choice)
+    return "; ".join(f"{name} excludes {', '.join(those)}: {reason}" for (name, reason), those in causes.items())
+
+
+def objections(chosen: Sequence[Chosen], setting: Setting, traits: Collection[str] = ()) -> list[str]:
+    """Return every reason why these components cannot work together; none when they can.
+
+    Args:
+        chosen: negotiated components.
+        setting: what they would be built for.
+        traits: what the data provides, e.g. `labels`.
+    """
+    found: list[str] = []
+    provided = set(traits).union(*(one.provides for one in chosen))
+    for one in chosen:
+        for trait, reason in one.requires.items():
+            if trait not in provided:
+                found.append(f"{one.name} needs {trait}: {reason}")
+        for trait, reason in one.conflicts.items():
+            holders = [other.name for other in chosen if other is not one and trait in other.provides]
+            if holders:
+                found.append(f"{one.name} excludes {trait} ({', '.join(holders)}): {reason}")
+        refuse = one.component.usable_spec.refuse
+        reason = refuse(one.params, setting) if refuse else None
+        if reason:
+            found.append(f"{one.name}: {reason}")
+    return found

@@ -1,0 +1,53 @@
+"""The exponential moving average of the generator's weights, for recipes that ask for one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.api import Networks, NoParams, Trick
+
+
+class WeightAverage(Trick[NoParams]):
+    """theta' <- lerp(theta, theta', beta) with beta = 0.5^(images a step / half-life) (Karras et al. 2018, section 6).
+
+    Weights and floating-point buffers (batch-norm statistics) are averaged, integer buffers copied. The average starts
+    at the weights after the first step, and is what samples are drawn from.
+    """
+
+    def __init__(self, generator: nn.Module, half_life: float, images_a_step: int) -> None:
+        """Keep a copy of the generator; the half-life is in real images seen."""
+        super().__init__(NoParams())
+        self.beta = 0.5 ** (images_a_step / half_life)
+        self.average = copy.deepcopy(generator).requires_grad_(False)
+
+    @torch.no_grad()
+    def after_step(self, networks: Networks, number: int) -> None:
+        """Move the average towards the new weights."""
+        pairs = list(zip(_tensors(self.average), _tensors(networks.generator), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        distance = 1 - self.beta if number else 1.0
+        torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], distance)
+        for average, value in pairs:
+            if not average.is_floating_point():
+                average.copy_(value)
+
+    def sampler(self, generator: nn.Module) -> nn.Module:
+        """Return the averaged generator."""
+        return self.average
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averaged tensors."""
+        return dict(self.average.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the averaged tensors."""
+        self.average.load_state_dict(state)
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]

@@ -1,0 +1,108 @@
+"""Build what a run trains: networks, loss and tricks, in one place for training and for loading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.api import Loss, Networks, Player, Setting, Trick, Verdict
+from ganzoo.errors import ContractError
+from ganzoo.planning.run import Part, Run
+from ganzoo.registry.lookup import build_target
+from ganzoo.train.seeds import derive
+
+
+@dataclass
+class Game:
+    """The networks of a run, its loss, and its tricks in order, each with its name."""
+
+    networks: Networks
+    setting: Setting
+    loss: tuple[str, Loss]
+    tricks: list[tuple[str, Trick]]
+    extras: dict[Player, nn.ModuleList] = field(default_factory=dict)
+    """Trainable parts that tricks add, by the player that trains them."""
+
+    def latents(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw z of shape (count, latent): standard normal, then as the tricks change it."""
+        z = torch.randn(count, self.networks.latent, generator=rng, device=rng.device)
+        for _, trick in self.tricks:
+            z = trick.latent(z, rng)
+        return z
+
+    def judge(self, images: Tensor, labels: Tensor | None, rng: torch.Generator) -> Verdict:
+        """Pass images (N, C, H, W) through every augmentation and the discriminator."""
+        for _, trick in self.tricks:
+            images = trick.augment(images, rng)
+        features = self.networks.body(images)
+        return Verdict(self.networks.head(features, labels if self.setting.classes else None), features)
+
+    def modules(self, player: Player) -> nn.ModuleList:
+        """Return all that one player trains."""
+        networks = self.networks
+        own = [networks.generator] if player == "generator" else [networks.body, networks.head]
+        return nn.ModuleList([*own, *self.extras[player]])
+
+    def sampler(self) -> nn.Module:
+        """Return the generator to draw samples from, as the tricks choose it."""
+        network = self.networks.generator
+        for _, trick in self.tricks:
+            network = trick.sampler(network)
+        return network
+
+
+def build_game(run: Run, device: torch.device, seed: int) -> Game:
+    """Build the networks, loss and tricks of a run on a device.
+
+    Args:
+        run: what the plan decided.
+        device: where the networks are moved to; they are initialised on the CPU, so that a seed means the same weights.
+        seed: decides the initial weights.
+    """
+    torch.manual_seed(derive(seed, "initial weights"))
+    setting = Setting(tuple(run.shape), run.classes)
+    tricks = [(part.name, _build(part, Trick)) for part in run.tricks]
+    for _, trick in tricks:
+        setting = trick.setting(setting)
+    networks = build_target(run.architecture.component)(run.architecture.typed_params, setting)
+    _check(networks, run.architecture.name, setting)
+    for _, trick in tricks:
+        networks.generator = trick.wrap(networks.generator, "generator")
+        networks.body = trick.wrap(networks.body, "body")
+        networks.head = trick.wrap(networks.head, "head")
+    game = Game(networks, setting, (run.loss.name, _build(run.loss, Loss)), tricks)
+    for player in ("generator", "discriminator"):
+        made = [trick.modules(networks, setting) for _, trick in tricks]
+        game.extras[player] = nn.ModuleList([modules[player] for modules in made if player in modules])
+        game.modules(player).to(device)
+    return game
+
+
+def _build(part: Part, contract: type) -> object:
+    built = build_target(part.component)(part.typed_params)
+    if not isinstance(built, contract):
+        raise ContractError(f"{part.kind} {part.name}: its target must build a ganzoo.api.{contract.__name__}")
+    return built
+
+
+@torch.no_grad()
+def _check(networks: Networks, name: str, setting: Setting) -> None:
+    """Pass two images through fresh networks and compare every shape with the contract."""
+    state = {part: [b.clone() for b in getattr(networks, part).buffers()] for part in ("generator", "body", "head")}
+    z = torch.randn(2, networks.latent)
+    y = torch.zeros(2, dtype=torch.int64) if setting.classes else None
+    images = networks.generator(z, y)
+    features = networks.body(images)
+    logits = networks.head(features, y)
+    expected = {"images": (2, *setting.shape), "features": (2, networks.features), "logits": (2,)}
+    for what, tensor in (("images", images), ("features", features), ("logits", logits)):
+        if tuple(tensor.shape) != expected[what]:
+            raise ContractError(
+                f"architecture {name}: {what} have shape {tuple(tensor.shape)}, not {expected[what]}; "
+                "see Networks in ganzoo.api"
+            )
+    for part, buffers in state.items():
+        for buffer, before in zip(getattr(networks, part).buffers(), buffers, strict=True):
+            buffer.copy_(before)

@@ -1,0 +1,118 @@
+"""The trainer: alternates the players' steps of any game. It knows hooks and no names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.api import Images, Player
+from ganzoo.data.batches import Batches
+from ganzoo.planning.run import Run
+from ganzoo.train.average import WeightAverage
+from ganzoo.train.game import build_game
+from ganzoo.train.optimizer import lr_factor, make_optimizer, set_lr
+from ganzoo.train.record import Record
+from ganzoo.train.seeds import generator
+from ganzoo.train.step import PlayerStep, discriminator_terms, frozen, generator_terms, update
+
+PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
+
+
+class Trainer:
+    """All state of a run in training; `state_dict` holds every bit that the rest of the run depends on."""
+
+    def __init__(self, run: Run, images: Images, device: torch.device, log_every: int) -> None:
+        recipe = run.recipe
+        self.run, self.recipe, self.device = run, recipe, device
+        self.images_a_step = recipe["batch_size"] * recipe["n_critic"]
+        self.game = build_game(run, device, run.seed)
+        if recipe["ema_half_life"]:
+            average = WeightAverage(self.game.networks.generator, recipe["ema_half_life"], self.images_a_step)
+            self.game.tricks.append(("average", average))
+        self.batches = Batches(images, recipe["batch_size"], run.seed, device)
+        self.latent_rng = generator(run.seed, "latents", device)
+        self.rng = generator(run.seed, "losses and tricks", device)
+        self.modules = {player: self.game.modules(player) for player in PLAYERS}
+        self.optimizers = {
+            player: make_optimizer(recipe, self.modules[player].parameters(), recipe[f"{player}_lr"])
+            for player in PLAYERS
+        }
+        self.records = {
+            "discriminator": Record(log_every * recipe["n_critic"], device),
+            "generator": Record(log_every, device),
+        }
+        self.number = 0
+
+    def step(self) -> None:
+        """Train one generator step: n_critic discriminator steps, then the generator's."""
+        for player in PLAYERS:
+            factor = lr_factor(self.recipe["lr_schedule"], self.number, self.recipe["steps"])
+            set_lr(self.optimizers[player], self.recipe[f"{player}_lr"] * factor)
+        for _ in range(self.recipe["n_critic"]):
+            self._discriminator_step()
+        self._generator_step()
+        for _, trick in self.game.tricks:
+            trick.after_step(self.game.networks, self.number)
+        self.number += 1
+
+    def _discriminator_step(self) -> None:
+        real, labels = self.batches.draw()
+        with torch.no_grad():
+            fake = self._fake(len(real), labels)
+        step = PlayerStep(self.number, real, fake, labels, self.rng, self.game.judge)
+        terms = discriminator_terms(self.game, step)
+        self.records["discriminator"].add(terms, update(self.optimizers["discriminator"], terms))
+
+    def _generator_step(self) -> None:
+        real, labels = self.batches.draw()
+        with frozen(self.modules["discriminator"]):
+            step = PlayerStep(self.number, real, self._fake(len(real), labels), labels, self.rng, self.game.judge)
+            terms = generator_terms(self.game, step)
+            self.records["generator"].add(terms, update(self.optimizers["generator"], terms))
+
+    def _fake(self, count: int, labels: Tensor | None) -> Tensor:
+        """Draw images (count, C, H, W) in [-1, 1] for these classes."""
+        z = self.game.latents(count, self.latent_rng)
+        return self.game.networks.generator(z, labels if self.game.setting.classes else None)
+
+    def images_seen(self) -> int:
+        """Return how many real images the discriminator's own steps have used."""
+        return self.number * self.images_a_step
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return networks, optimisers, tricks, all random generators, and the places in data and schedule."""
+        return {
+            "number": self.number,
+            "draws": self.batches.draws,
+            "modules": {player: self.modules[player].state_dict() for player in PLAYERS},
+            "optimizers": {player: self.optimizers[player].state_dict() for player in PLAYERS},
+            "records": {player: self.records[player].state_dict() for player in PLAYERS},
+            "tricks": {name: trick.state_dict() for name, trick in self.game.tricks},
+            "rng": {"latents": self.latent_rng.get_state(), "noise": self.rng.get_state(), "global": _global_rng()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue exactly where `state_dict` was taken."""
+        for player in PLAYERS:
+            self.modules[player].load_state_dict(state["modules"][player])
+            self.optimizers[player].load_state_dict(state["optimizers"][player])
+            self.records[player].load_state_dict(state["records"][player])
+        for name, trick in self.game.tricks:
+            trick.load_state_dict(state["tricks"][name])
+        self.latent_rng.set_state(state["rng"]["latents"].cpu())
+        self.rng.set_state(state["rng"]["noise"].cpu())
+        torch.set_rng_state(state["rng"]["global"]["cpu"].cpu())
+        if "cuda" in state["rng"]["global"]:
+            torch.cuda.set_rng_state(state["rng"]["global"]["cuda"].cpu())
+        self.number, self.batches.draws = state["number"], state["draws"]
+
+
+def _global_rng() -> dict[str, Tensor]:
+    """Return PyTorch's own generators, which dropout draws from."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state

@@ -1,0 +1,21 @@
+"""Feature matching (Salimans et al. 2016, section 3.1)."""
+
+from collections.abc import Collection
+
+from ganzoo.api import Player, Step, Terms, Trick
+from ganzoo.zoo.specs.tricks import FeatureMatchingParams
+
+
+class FeatureMatching(Trick[FeatureMatchingParams]):
+    """The generator makes its images' mean features equal the real ones', which the discriminator learns to tell."""
+
+    @property
+    def replaces(self) -> Collection[Player]:
+        """The paper's generator has this objective alone."""
+        return ("generator",) if self.params.replace else ()
+
+    def generator(self, step: Step) -> Terms:
+        """|| E[f(x)] - E[f(G(z))] ||^2, f being the features before the discriminator's head."""
+        real = step.judge(step.real).features.mean(0).detach()
+        fake = step.judge(step.fake).features.mean(0)
+        return {"distance": self.params.weight * (real - fake).square().sum()}

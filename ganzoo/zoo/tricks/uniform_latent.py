@@ -1,0 +1,13 @@
+"""Uniform latents (Radford et al. 2016, section 4)."""
+
+from torch import Generator, Tensor
+
+from ganzoo.api import NoParams, Trick
+
+
+class UniformLatent(Trick[NoParams]):
+    """Replaces normal latents with uniform ones."""
+
+    def latent(self, z: Tensor, rng: Generator) -> Tensor:
+        """z ~ U[-1, 1], of the same shape."""
+        return z.uniform_(-1, 1, generator=rng)
