@@ -1,0 +1,101 @@
+"""`ganzoo bench`: train and score a grid of combinations."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganzoo.api import Recipe
+from ganzoo.cli.dry_run import show_plan
+from ganzoo.cli.output import is_terminal, print_table
+from ganzoo.engine.grid import default_out, run_grid
+from ganzoo.engine.watch import Bars, Lines
+from ganzoo.errors import Interrupted, ParameterError
+from ganzoo.params import parameters
+from ganzoo.planning.command import plan_from
+from ganzoo.planning.grid import Plan
+from ganzoo.results.picture import save_montage
+from ganzoo.results.summary import Summary, summarise
+from ganzoo.results.tables import NUMBERS, cells, header, notes
+
+RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes commas."
+
+
+@click.command()
+@click.argument("suite", required=False, type=click.Path(path_type=Path))
+@click.option("--model", multiple=True, help="Architectures. Repeats or takes commas; parameters: dcgan:width=32.")
+@click.option("--loss", multiple=True, help="Losses, likewise: bce,wgan-gp:penalty=5.")
+@click.option("--dataset", multiple=True, help="Datasets, likewise; default digits.")
+@click.option("--trick", multiple=True, help="Tricks that every combination has.")
+@click.option("--ablate", multiple=True, help="Tricks that combinations are tried with and without.")
+@click.option("--extractor", help="Feature network of the scores; default: the dataset's.")
+@click.option("--seeds", help="How many (3) or which (0,7,9); default 1.")
+@click.option("--steps", help="Generator steps; short for --recipe steps=...")
+@click.option("--batch-size", help="Images a player step; short for --recipe batch_size=...")
+@click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
+@click.option("--samples", help="Generated images a score; default: as many as there are held-out real ones, at most 10,000.")  # fmt: skip
+@click.option("--evaluations", help="Evaluations during training; default 5.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to train; default auto.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; default: one a core, or one on a GPU.")
+@click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
+@click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and its reasons, and train nothing.")
+def bench(suite: Path | None, dry_run: bool, **flags: Any) -> None:
+    """Train and score combinations of architectures, losses and tricks.
+
+    SUITE is a TOML file with the same settings; flags override it. Running the same command again continues what was
+    interrupted and skips what is done.
+    """
+    flags["recipe"] = _recipe(flags.pop("recipe"), flags.pop("steps"), flags.pop("batch_size"))
+    plan, options = plan_from(flags, suite)
+    out = options.out or default_out(plan)
+    if dry_run:
+        show_plan(plan, out)
+        return
+    for refusal in plan.refusals:
+        click.echo(f"left out {refusal.combination}: {'; '.join(refusal.reasons)}")
+    for line in dict.fromkeys(line for run in plan.runs for line in run.adjustments):
+        click.echo(line)
+    watcher = Bars() if is_terminal() else Lines()
+    try:
+        with watcher if isinstance(watcher, Bars) else nullcontext():
+            run_grid(plan, out, watcher, options.device, options.jobs)
+    except Interrupted as stopped:
+        command = shlex.join(["ganzoo", *sys.argv[1:]])
+        raise Interrupted(f"{stopped}; what is finished is kept in {out}; to continue: {command}") from None
+    summary = summarise([out])
+    show_summary(summary)
+    _show_pictures(plan, out, summary)
+
+
+def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in (piece for text in pairs for piece in text.split(",")):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ParameterError(f'--recipe: "{pair}" is not key=value, e.g. generator_lr=1e-4')
+        values[key.strip()] = value.strip()
+    values |= {"steps": steps} if steps is not None else {}
+    return values | ({"batch_size": batch_size} if batch_size is not None else {})
+
+
+def show_summary(summary: Summary) -> None:
+    """Print the table and its notes."""
+    print_table("", header(summary), cells(summary), right=tuple(NUMBERS))
+    for note in notes(summary):
+        click.echo(note)
+
+
+def _show_pictures(plan: Plan, out: Path, summary: Summary) -> None:
+    seed = plan.request.seeds[0]
+    grids = {row.combination: row.folder / f"seed-{seed}" / "samples.png" for row in summary.rows}
+    shown = {name: file for name, file in grids.items() if file.exists()}
+    if shown:
+        save_montage(out / "samples.png", shown)
+        click.echo(f"\nsamples: {out / 'samples.png'}")
+    click.echo(f"results: {out} (table again: ganzoo report {out})")

@@ -1,0 +1,49 @@
+"""What `ganzoo bench --dry-run` prints: the plan, with the reason of everything in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.engine.local import cores
+from ganzoo.params import format_value
+from ganzoo.planning.grid import Plan
+from ganzoo.planning.run import Run
+
+
+def show_plan(plan: Plan, out: Path) -> None:
+    """Print every combination with its folded recipe, every adjustment, every refusal, and what it costs."""
+    for number, run in enumerate(plan.combinations, 1):
+        _show_combination(number, run)
+    for refusal in plan.refusals:
+        click.echo(f"\nleft out: {refusal.combination}")
+        for reason in refusal.reasons:
+            click.echo(f"    {reason}")
+    _show_cost(plan)
+    click.echo(f"results would go to {out}")
+
+
+def _show_combination(number: int, run: Run) -> None:
+    channels, height, width = run.shape
+    classes = f", conditional on {run.classes} classes" if run.classes else ""
+    click.echo(f"\n{number}. {run.combination}")
+    click.echo(f"    images   {channels}x{height}x{width} from {run.dataset.label}{classes}")
+    recipe = ", ".join(f"{key}={format_value(value)} [{run.sources[key]}]" for key, value in run.recipe.items())
+    click.echo(f"    recipe   {recipe}")
+    evaluation = run.evaluation
+    click.echo(f"    scores   {evaluation.samples:,} images through {evaluation.extractor.label}, at {evaluation.points} points")  # fmt: skip
+    for line in run.adjustments:
+        click.echo(f"    adjusted {line}")
+
+
+def _show_cost(plan: Plan) -> None:
+    generator = sum(run.recipe["steps"] for run in plan.runs)
+    discriminator = sum(run.recipe["steps"] * run.recipe["n_critic"] for run in plan.runs)
+    images = sum(run.recipe["steps"] * run.recipe["n_critic"] * run.recipe["batch_size"] for run in plan.runs)
+    scored = sum(run.evaluation.samples * (run.evaluation.points + 3) for run in plan.runs)
+    click.echo(
+        f"\ncost: {len(plan.combinations)} combinations x {len(plan.request.seeds)} seeds = {len(plan.runs)} runs; "
+        f"{generator:,} generator steps, {discriminator:,} discriminator steps on {images:,} real images; "
+        f"{scored:,} generated images to score; one run a core is {cores()} at a time here"
+    )

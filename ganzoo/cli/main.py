@@ -1,0 +1,81 @@
+"""The `ganzoo` command: finds the sub-command, and prints every error that a user can mend on one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from ganzoo.errors import GanzooError, Interrupted
+
+COMMANDS = {
+    "list": "ganzoo.cli.list:list_command",
+    "show": "ganzoo.cli.show:show",
+    "bench": "ganzoo.cli.bench:bench",
+    "report": "ganzoo.cli.report:report",
+    "sample": "ganzoo.cli.sample:sample",
+}
+
+
+class Commands(click.Group):
+    """Imports a sub-command when it is asked for, so that each starts as fast as it can."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a sub-command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
+        """Find the sub-command that was typed, or say which was meant."""
+        from ganzoo.errors import did_you_mean  # noqa: PLC0415
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f'no command "{args[0]}"{did_you_mean(args[0], COMMANDS)}')
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from ganzoo import __version__  # noqa: PLC0415
+
+        click.echo(f"ganzoo {__version__}")
+        ctx.exit()
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def cli() -> None:
+    """Combine GAN architectures, losses and tricks, train them over several seeds, and see which works.
+
+    Start with: ganzoo list, then: ganzoo bench --model dcgan --loss wgan-gp
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        cli.main(standalone_mode=False)
+    except Interrupted as error:
+        click.echo(f"ganzoo: {error}", err=True)
+        sys.exit(130)
+    except GanzooError as error:
+        click.echo(f"ganzoo: {error}", err=True)
+        sys.exit(2)
+    except click.exceptions.Abort:
+        click.echo("ganzoo: stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # e.g. `ganzoo list | head`
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,23 @@
+"""`ganzoo report`: the table of finished runs, again and in other formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganzoo.cli.bench import show_summary
+from ganzoo.results.summary import summarise
+from ganzoo.results.tables import FORMATS
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Markdown, CSV, LaTeX or JSON.")
+def report(runs: tuple[Path, ...], form: str | None) -> None:
+    """Print the table of results folders, which must have been scored under one protocol."""
+    summary = summarise(runs)
+    if form:
+        click.echo(FORMATS[form](summary), nl=False)
+    else:
+        show_summary(summary)

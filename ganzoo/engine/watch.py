@@ -1,0 +1,132 @@
+"""What a user sees while a grid runs: live bars in a terminal, one plain line an event when piped. No torch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.engine.local import Placed
+from ganzoo.engine.messages import Event
+from ganzoo.planning.grid import Plan
+from ganzoo.planning.run import Run
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PLAIN_SECONDS = 15.0
+"""The least time between two progress lines of a run when piped."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def preparing(self, plan: Plan) -> None:
+        """Data and references are being loaded."""
+
+    def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
+        """These runs start."""
+
+    def event(self, placed: Placed, event: Event) -> None:
+        """Something happened in a run."""
+
+
+class Lines(Silent):
+    """Prints one line an event."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, float] = {}
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stdout, flush=True)
+
+    def preparing(self, plan: Plan) -> None:
+        """Say what is being loaded."""
+        labels = dict.fromkeys(f"{run.dataset.label} for {run.evaluation.extractor.label}" for run in plan.runs)
+        self.say(f"preparing {', '.join(labels)}")
+
+    def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
+        """Say how much there is to do."""
+        if not todo:
+            self.say(f"all {done} runs are done already")
+        else:
+            before = f", {done} done before" if done else ""
+            self.say(f"training {len(todo)} runs on {device}, {slots} at a time{before}")
+
+    def event(self, placed: Placed, event: Event) -> None:
+        """Print the event, progress only now and then."""
+        name, steps = _name(placed.run), placed.run.recipe["steps"]
+        if event.kind == "started":
+            self.say(f"{name}: {f'continues at step {event.step:,}' if event.step else 'starts'}")
+        elif event.kind == "progress":
+            if time.monotonic() - self._shown.get(name, 0.0) >= PLAIN_SECONDS:
+                self._shown[name] = time.monotonic()
+                self.say(f"{name}: step {event.step:,} of {steps:,}{_terms(event.values)}")
+        else:
+            self.say(f"{name}: {_outcome(event)}")
+
+
+class Bars(Lines):
+    """Draws a bar for each run at work; finished runs become lines above. Use as a context manager."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415, I001
+
+        self.progress: Progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim"), transient=True,
+        )  # fmt: skip
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def event(self, placed: Placed, event: Event) -> None:
+        """Move the run's bar; print how it ended."""
+        name = _name(placed.run)
+        if event.kind == "started":
+            self._tasks[name] = self.progress.add_task(
+                name, total=placed.run.recipe["steps"], completed=event.step, note=""
+            )
+        elif event.kind in ("finished", "error"):
+            if name in self._tasks:
+                self.progress.remove_task(self._tasks.pop(name))
+            self.say(f"{name}: {_outcome(event)}")
+        elif event.kind == "evaluated":
+            self.progress.update(self._tasks[name], completed=event.step, note=_outcome(event))
+        else:
+            self.progress.update(self._tasks[name], completed=event.step)
+
+
+def _name(run: Run) -> str:
+    return f"{run.combination}, seed {run.seed}"
+
+
+def _terms(values: dict[str, Any]) -> str:
+    """Return the players' terms, e.g. `; discriminator 0.62 0.31; generator 1.20`."""
+    players = values.get("terms", {})
+    return "".join(
+        f"; {player} {', '.join(f'{name} {value:.3g}' for name, value in terms.items())}"
+        for player, terms in players.items()
+    )
+
+
+def _outcome(event: Event) -> str:
+    if event.kind == "evaluated":
+        return f"step {event.step:,}: distance {event.values['distance']:.2f}"
+    if event.kind == "error":
+        return f"failed: {event.error}: {event.text}"
+    if event.values.get("status") == "diverged":
+        return f"diverged at step {event.step:,}: {event.text}"
+    return "done"

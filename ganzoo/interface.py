@@ -1,0 +1,77 @@
+"""The Python functions that mirror the command line. No torch until something is loaded."""
+
+from __future__ import annotations
+
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.registry.lookup import PLURALS, Component, installed
+from ganzoo.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from ganzoo.planning.grid import Plan
+    from ganzoo.results.summary import Summary
+    from ganzoo.sampler import Sampler
+
+
+
+
+def list_components(kind: str | None = None) -> list[Component]:
+    """Return the installed components: all, or those of `"architectures"`, `"losses"`, ... (`ganzoo list`)."""
+    if kind is not None and kind not in PLURALS:
+        raise ValueError(f"kind is one of {', '.join(PLURALS)}, not {kind!r}")
+    return [one for one in installed().components if kind is None or one.kind == PLURALS[kind]]
+
+
+def plan(suite: str | Path | None = None, **request: Any) -> Plan:
+    """Return the checked runs of a grid and what was refused, with reasons (`ganzoo bench --dry-run`).
+
+    Args:
+        suite: a TOML suite file, whose values the arguments override.
+        **request: `model`, `loss`, `dataset`, `trick`, `ablate` (each `"name:key=value"`, a table with a name, or a
+            list of them), `extractor`, `seeds`, `samples`, `evaluations`, `data_root` and `recipe` (a dict).
+
+    Raises:
+        GanzooError: a name, a value or a whole grid that cannot work.
+    """
+    from ganzoo.planning.command import plan_from  # noqa: PLC0415  (keeps `import ganzoo` light)
+
+    return plan_from(request, None if suite is None else Path(suite))[0]
+
+
+def bench(suite: str | Path | None = None, **request: Any) -> Summary:
+    """Train and score a grid, continuing what was interrupted, and return its table (`ganzoo bench`).
+
+    Takes what `plan` takes, and `out` (the results folder), `device` (`"auto"`, `"cpu"` or `"cuda"`) and `jobs`.
+    """
+    from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
+    from ganzoo.engine.watch import Silent  # noqa: PLC0415
+    from ganzoo.planning.command import plan_from  # noqa: PLC0415
+
+    made, options = plan_from(request, None if suite is None else Path(suite))
+    out = options.out or default_out(made)
+    run_grid(made, out, Silent(), options.device, options.jobs)
+    return report(out)
+
+
+def report(*runs: str | Path) -> Summary:
+    """Return the table of one or several results folders (`ganzoo report`)."""
+    from ganzoo.results.summary import summarise  # noqa: PLC0415
+
+    return summarise([Path(folder) for folder in runs])
+
+
+def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
+    """Return the generator of a finished run, to sample images from.
+
+    Args:
+        run: the run's folder, e.g. `runs/digits/dcgan-bce-1a2b3c4d/seed-0`.
+        which: `"best"` or `"last"`.
+        device: where to sample.
+    """
+    from ganzoo.sampler import Sampler  # noqa: PLC0415
+
+    return Sampler.load(Path(run), which, device)
+
+

@@ -1,0 +1,62 @@
+"""A trained generator, loaded from a run's folder to sample images from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganzoo.engine.job import pick_device
+from ganzoo.errors import ParameterError, ResultsError
+from ganzoo.evaluate.sampling import sample
+from ganzoo.planning.run import Run
+from ganzoo.results.store import read_json
+from ganzoo.train.checkpoint import load_weights
+from ganzoo.train.game import Game, build_game
+from ganzoo.train.seeds import generator
+
+
+class Sampler:
+    """Draws images as the evaluation does: eval mode, no truncation, a seed of its own."""
+
+    def __init__(self, run: Run, game: Game, device: torch.device) -> None:
+        self.run, self.game, self.device = run, game, device
+
+    @classmethod
+    def load(cls, folder: Path, which: str = "best", device: str = "cpu") -> Sampler:
+        """Load the `best` or `last` generator of a finished run.
+
+        Raises:
+            ResultsError: the folder is not a finished run's, or its weights are damaged.
+        """
+        if which not in ("best", "last"):
+            raise ParameterError(f'which must be best or last, not "{which}"')
+        if not (folder / "config.json").exists():
+            raise ResultsError(f"{folder} is not a run: it has no config.json; give a combination's seed-N folder")
+        run: Run = read_json(folder / "config.json", Run)
+        place = pick_device(device)
+        game = build_game(run, place, run.seed)
+        weights = load_weights(folder / f"generator-{which}.safetensors")
+        try:
+            game.networks.generator.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ResultsError(
+                f"{folder}: its weights do not fit what is installed now ({run.architecture.name} was "
+                f"{run.architecture.distribution} {run.architecture.version}): {error}"
+            ) from None
+        return cls(run, game, place)
+
+    def sample(self, count: int, seed: int = 0, classes: Tensor | None = None) -> Tensor:
+        """Return uint8 images of shape (count, C, H, W).
+
+        Args:
+            count: how many.
+            seed: of the latents and, for a conditional generator without `classes`, of uniformly drawn classes.
+            classes: (count,) int64, for a conditional generator.
+        """
+        rng = generator(seed, "samples", self.device)
+        if self.run.classes and classes is None:
+            classes = torch.randint(self.run.classes, (count,), generator=rng, device=self.device)
+        batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes)
+        return torch.cat(list(batches)).cpu()

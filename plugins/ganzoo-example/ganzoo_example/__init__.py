@@ -1,0 +1,1 @@
+"""An example plugin for ganzoo: the least squares loss of LSGAN."""

@@ -1,0 +1,26 @@
+"""README's two commands are there as written, and continuous integration runs the second."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = "python3 tools/run.py ganzoo bench benchmarks/digits/suite.toml"
+TEST = "python3 tools/run.py pytest"
+
+
+def lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("command", [BENCH, TEST])
+def test_readme_states_the_command_on_a_line_of_its_own(command: str) -> None:
+    assert command in lines(ROOT / "README.md")
+
+
+def test_the_suite_that_readme_names_exists() -> None:
+    assert (ROOT / BENCH.rsplit(maxsplit=1)[-1]).is_file()
+
+
+def test_ci_ends_with_the_test_command() -> None:
+    assert [line for line in lines(ROOT / ".ci" / "run") if line][-1] == TEST
