@@ -251,7 +251,7 @@ def _environment(device: torch.device, threads: int) -> dict[str, str]:
         "threads": str(threads),
         "mode": "eager",
         "precision": "float32",
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "system": platform.system(),
     }
