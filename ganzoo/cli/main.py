@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -62,6 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
     try:
         cli.main(standalone_mode=False)
     except Interrupted as error:

@@ -19,10 +19,11 @@ INTERRUPTED, REFUSED, FAILED = 3, 2, 1
 
 
 class Stop:
-    """Whether the run was asked to stop: by a signal, or because nobody reads its events any more."""
+    """Whether the run was asked to stop: by a signal, or because the process that started it is gone."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.parent = os.getppid()
 
     def ask(self, *_: object) -> None:
         """Ask the run to stop after its current step; also a signal handler."""
@@ -30,7 +31,7 @@ class Stop:
 
     def __call__(self) -> bool:
         """Tell whether to stop."""
-        return self.asked
+        return self.asked or os.getppid() != self.parent
 
 
 def main() -> int:
