@@ -54,7 +54,7 @@ class ContractError(GanzooError):
     """A component that breaks its contract while it trains, e.g. an architecture whose images have another shape."""
 
 
-class Interrupted(GanzooError):
+class Interrupted(GanzooError):  # noqa: N818 - being interrupted is no error
     """The user or the system asked to stop; what was finished is kept."""
 
 

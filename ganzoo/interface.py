@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.registry.lookup import PLURALS, Component, installed
-from ganzoo.version import __version__ as __version__
+from ganzoo.version import __version__
+
+__all__ = ["__version__", "bench", "list_components", "load", "plan", "report"]
 
 if TYPE_CHECKING:
     from ganzoo.planning.grid import Plan
     from ganzoo.results.summary import Summary
     from ganzoo.sampler import Sampler
-
-
 
 
 def list_components(kind: str | None = None) -> list[Component]:
@@ -73,5 +72,3 @@ def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
     from ganzoo.sampler import Sampler  # noqa: PLC0415
 
     return Sampler.load(Path(run), which, device)
-
-

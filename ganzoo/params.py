@@ -48,28 +48,38 @@ class Parameter:
 
 @functools.cache
 def parameters(cls: type[Any]) -> dict[str, Parameter]:
-    """Return the parameters that a params dataclass declares, by name."""
+    """Return the parameters that a params dataclass declares, by name.
+
+    Raises:
+        ParameterError: a field of a type that the command line cannot write.
+    """
     hints = typing.get_type_hints(cls)
     return {field.name: _parameter(field, hints[field.name]) for field in dataclasses.fields(cls)}
 
 
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> Parameter:
-    if isinstance(hint, types.UnionType):  # an optional field
-        hint = next(kind for kind in typing.get_args(hint) if kind is not types.NoneType)
-    is_tuple = typing.get_origin(hint) is tuple
+    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+    if typing.get_origin(hint) in (types.UnionType, typing.Union) and len(kinds) == 1:  # an optional field
+        hint = kinds[0]
+    is_tuple = hint in (tuple[int, ...], tuple[float, ...])
     convert = typing.get_args(hint)[0] if is_tuple else hint
     if convert not in (int, float, bool, str):
-        raise ParameterError(f"{field.name}: a parameter is int, float, bool, str or a tuple of them, not {hint}")
+        raise ParameterError(
+            f"{field.name}: a parameter is int, float, bool, str, tuple[int, ...] or tuple[float, ...], not {hint}"
+        )
     metadata = field.metadata
     return Parameter(
         name=field.name,
-        type=f"{convert.__name__}{TUPLE_SEPARATOR}..." if is_tuple else convert.__name__,
+        type=f"{convert.__name__} {TUPLE_SEPARATOR} ..." if is_tuple else convert.__name__,
         default=None if field.default is dataclasses.MISSING else field.default,
         required=field.default is dataclasses.MISSING,
         convert=convert,
         choices=tuple(metadata.get("choices", ())),
-        **{key: metadata.get(key, "") for key in ("help", "unit", "trait")},
-        **{key: metadata.get(key) for key in ("low", "high")},
+        help=metadata.get("help", ""),
+        unit=metadata.get("unit", ""),
+        trait=metadata.get("trait", ""),
+        low=metadata.get("low"),
+        high=metadata.get("high"),
     )
 
 
@@ -101,19 +111,21 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         key, equals, value = piece.partition("=")
         if not equals:
             raise ParameterError(f'{name}: "{piece}" is not key=value; write {name}:key=value,key=value')
+        key = key.strip()
         if key in values:
             raise ParameterError(f"{name}: {key} is given twice")
-        values[key.strip()] = value.strip()
+        values[key] = value.strip()
     return name.strip(), values
 
 
-def build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
-    """Return the params dataclass with these values, converted and checked.
+def build(cls: type[Any], values: Mapping[str, Any], where: str, joint: str = ": ") -> Any:
+    """Return the params dataclass with these values and its defaults, all converted and checked.
 
     Args:
         cls: a frozen dataclass whose fields were declared with `ganzoo.api.param`.
         values: strings from the command line, or typed values from a suite file or Python.
         where: what the error names, e.g. `wgan-gp` or `suite.toml: recipe`.
+        joint: what stands between that and a parameter's name: a dot where the two are one key of a suite file.
 
     Raises:
         ParameterError: an unknown name, a missing or bad value.
@@ -124,34 +136,39 @@ def build(cls: type[Any], values: Mapping[str, Any], where: str) -> Any:
             raise ParameterError(f'{where}: no parameter "{name}"{did_you_mean(name, known)}')
     for parameter in known.values():
         if parameter.required and parameter.name not in values:
-            raise ParameterError(f"{where}: {parameter.name} is needed ({parameter.help}); add {parameter.name}=...")
+            meaning = f" ({parameter.help})" if parameter.help else ""
+            raise ParameterError(f"{where}{joint}{parameter.name} is needed{meaning}; add {parameter.name}=...")
+    # Defaults are converted too: a float's default may be written 10, and 10 and 10.0 must be one value in a run's id.
+    given = {name: values.get(name, parameter.default) for name, parameter in known.items()}
     try:
-        return cls(**{name: _value(known[name], value, where) for name, value in values.items()})
+        return cls(**{name: _value(known[name], value, f"{where}{joint}{name}") for name, value in given.items()})
     except ValueError as error:  # a dataclass may check several fields together in __post_init__
         raise ParameterError(f"{where}: {error}") from None
 
 
 def _value(parameter: Parameter, value: Any, where: str) -> Any:
-    if parameter.type.endswith("..."):
-        items = value.split(TUPLE_SEPARATOR) if isinstance(value, str) else value
-        if not isinstance(items, list | tuple):
-            items = [items]
-        if not items:
-            raise ParameterError(f"{where}: {parameter.name} needs at least one number")
-        return tuple(_number(parameter, item, where) for item in typing.cast("list[Any]", items))
-    return _number(parameter, value, where)
+    if value is None and parameter.default is None and not parameter.required:
+        return None
+    if not parameter.type.endswith("..."):
+        return _one(parameter, value, where)
+    items = value.split(TUPLE_SEPARATOR) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        items = [items]
+    if not items and value != parameter.default:
+        raise ParameterError(f"{where} needs at least one value")
+    return tuple(_one(parameter, item, where) for item in typing.cast("list[Any]", items))
 
 
-def _number(parameter: Parameter, value: Any, where: str) -> Any:
+def _one(parameter: Parameter, value: Any, where: str) -> Any:
     converted = _convert(parameter.convert, value)
     if converted is None:
-        example = f", e.g. {format_value(parameter.default)}" if parameter.default is not None else ""
-        raise ParameterError(f'{where}: {parameter.name} takes {parameter.type}, not "{value}"{example}')
+        example = f", e.g. {format_value(parameter.default)}" if parameter.default not in (None, "") else ""
+        raise ParameterError(f'{where} takes {parameter.type}, not "{value}"{example}')
     low, high, choices = parameter.low, parameter.high, parameter.choices
     outside = (low is not None and converted < low) or (high is not None and converted > high)
     if outside or (choices and converted not in choices):
         near = did_you_mean(converted, choices) if choices else ""
-        raise ParameterError(f"{where}: {parameter.name} must be {parameter.range}, not {value}{near}")
+        raise ParameterError(f"{where} must be {parameter.range}, not {value}{near}")
     return converted
 
 
@@ -159,20 +176,27 @@ def _convert(kind: type, value: Any) -> Any:
     """Return the value as this kind, or None where it is not one."""
     if kind is bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        return value if isinstance(value, bool) else words.get(str(value).lower())
-    if isinstance(value, bool):
-        return None
+        return words.get(str(value).lower())
     if kind is str:
         return value if isinstance(value, str) else None
+    return None if isinstance(value, bool) else _number(kind, value)
+
+
+def _number(kind: type, value: Any) -> int | float | None:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+        if not math.isfinite(number) or (kind is int and number != int(number)):
+            return None
+        return _whole(value) if kind is int else number
+    except (TypeError, ValueError, OverflowError):
         return None
-    if not math.isfinite(number):
-        return None
-    if kind is int:
-        return int(number) if number == int(number) else None
-    return number
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)  # exact, where a float would round numbers beyond 2**53
+    except ValueError:
+        return int(float(value))  # e.g. 1e4
 
 
 def format_value(value: Any) -> str:
@@ -181,10 +205,13 @@ def format_value(value: Any) -> str:
         return TUPLE_SEPARATOR.join(format_value(item) for item in typing.cast("tuple[Any, ...]", value))
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
 
 
-def label(name: str, params: Any) -> str:
+def label(name: str, params: object) -> str:
     """Return `name:key=value,...` with the parameters that differ from their defaults."""
     changed = [
         f"{known.name}={format_value(getattr(params, known.name))}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ganzoo.planning.command import plan_from
 from ganzoo.planning.grid import Plan
 from ganzoo.results.picture import save_montage
 from ganzoo.results.summary import Summary, summarise
-from ganzoo.results.tables import NUMBERS, cells, header, notes
+from ganzoo.results.tables import NUMBERS, cells, header, notes, titles
 
 RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes commas."
 
@@ -38,7 +37,7 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option("--steps", help="Generator steps; short for --recipe steps=...")
 @click.option("--batch-size", help="Images a player step; short for --recipe batch_size=...")
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
-@click.option("--samples", help="Generated images a score; default: as many as there are held-out real ones, at most 10,000.")  # fmt: skip
+@click.option("--samples", help="Generated images a score; default: as many as held-out real ones, at most 10,000.")
 @click.option("--evaluations", help="Evaluations during training; default 5.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to train; default auto.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; default: one a core, or one on a GPU.")
@@ -61,9 +60,8 @@ def bench(suite: Path | None, dry_run: bool, **flags: Any) -> None:
         click.echo(f"left out {refusal.combination}: {'; '.join(refusal.reasons)}")
     for line in dict.fromkeys(line for run in plan.runs for line in run.adjustments):
         click.echo(line)
-    watcher = Bars() if is_terminal() else Lines()
     try:
-        with watcher if isinstance(watcher, Bars) else nullcontext():
+        with Bars() if is_terminal() else Lines() as watcher:
             run_grid(plan, out, watcher, options.device, options.jobs)
     except Interrupted as stopped:
         command = shlex.join(["ganzoo", *sys.argv[1:]])
@@ -85,16 +83,20 @@ def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -
 
 
 def show_summary(summary: Summary) -> None:
-    """Print the table and its notes."""
-    print_table("", header(summary), cells(summary), right=tuple(NUMBERS))
+    """Print the tables and their notes."""
+    for title, table in zip(titles(summary), summary.tables, strict=True):
+        print_table(title, header(table), cells(table), right=tuple(NUMBERS))
     for note in notes(summary):
         click.echo(note)
 
 
 def _show_pictures(plan: Plan, out: Path, summary: Summary) -> None:
-    seed = plan.request.seeds[0]
-    grids = {row.combination: row.folder / f"seed-{seed}" / "samples.png" for row in summary.rows}
-    shown = {name: file for name, file in grids.items() if file.exists()}
+    shown: dict[str, Path] = {}
+    for row in summary.rows:
+        files = [row.folder / f"seed-{seed}" / "samples.png" for seed in plan.request.seeds]
+        drawn = next((file for file in files if file.exists()), None)
+        if drawn:
+            shown[row.combination] = drawn
     if shown:
         save_montage(out / "samples.png", shown)
         click.echo(f"\nsamples: {out / 'samples.png'}")

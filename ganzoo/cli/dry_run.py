@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from ganzoo.engine.local import cores
 from ganzoo.params import format_value
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.run import Run
@@ -29,12 +28,21 @@ def _show_combination(number: int, run: Run) -> None:
     classes = f", conditional on {run.classes} classes" if run.classes else ""
     click.echo(f"\n{number}. {run.combination}")
     click.echo(f"    images   {channels}x{height}x{width} from {run.dataset.label}{classes}")
-    recipe = ", ".join(f"{key}={format_value(value)} [{run.sources[key]}]" for key, value in run.recipe.items())
-    click.echo(f"    recipe   {recipe}")
+    for index, (source, values) in enumerate(_by_source(run).items()):
+        click.echo(f"    {'' if index else 'recipe':8} {source}: {', '.join(values)}")
     evaluation = run.evaluation
-    click.echo(f"    scores   {evaluation.samples:,} images through {evaluation.extractor.label}, at {evaluation.points} points")  # fmt: skip
+    scored = f"{evaluation.samples:,} images through {evaluation.extractor.label}"
+    click.echo(f"    scores   {scored}, at {_count(evaluation.points, 'point')}")
     for line in run.adjustments:
         click.echo(f"    adjusted {line}")
+
+
+def _by_source(run: Run) -> dict[str, list[str]]:
+    """Return the recipe as `key=value`, by where each value came from."""
+    found: dict[str, list[str]] = {}
+    for key, value in run.recipe.items():
+        found.setdefault(run.sources[key], []).append(f"{key}={format_value(value)}")
+    return found
 
 
 def _show_cost(plan: Plan) -> None:
@@ -43,7 +51,12 @@ def _show_cost(plan: Plan) -> None:
     images = sum(run.recipe["steps"] * run.recipe["n_critic"] * run.recipe["batch_size"] for run in plan.runs)
     scored = sum(run.evaluation.samples * (run.evaluation.points + 3) for run in plan.runs)
     click.echo(
-        f"\ncost: {len(plan.combinations)} combinations x {len(plan.request.seeds)} seeds = {len(plan.runs)} runs; "
+        f"\ncost: {_count(len(plan.combinations), 'combination')} x {_count(len(plan.request.seeds), 'seed')} "
+        f"= {_count(len(plan.runs), 'run')}; "
         f"{generator:,} generator steps, {discriminator:,} discriminator steps on {images:,} real images; "
-        f"{scored:,} generated images to score; one run a core is {cores()} at a time here"
+        f"{scored:,} generated images to score"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

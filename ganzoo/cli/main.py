@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+from typing import NoReturn
 
 import click
 
@@ -65,19 +66,21 @@ def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
     try:
-        cli.main(standalone_mode=False)
+        cli.main(sys.argv[1:] or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Interrupted as error:
-        click.echo(f"ganzoo: {error}", err=True)
-        sys.exit(130)
+        _fail(str(error), 130)
     except GanzooError as error:
-        click.echo(f"ganzoo: {error}", err=True)
-        sys.exit(2)
-    except click.exceptions.Abort:
-        click.echo("ganzoo: stopped", err=True)
-        sys.exit(130)
+        _fail(str(error), 2)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "ganzoo"
+        _fail(f"{error.format_message().rstrip('.')} (see: {command} --help)", 2)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # e.g. `ganzoo list | head`
-        sys.stderr.close()
-        sys.exit(141)
+        _fail(error.format_message(), error.exit_code)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """End with a message on one line, whatever it quotes."""
+    click.echo(f"ganzoo: {' '.join(message.splitlines())}", err=True)
+    sys.exit(code)

@@ -16,8 +16,8 @@ from ganzoo.results.picture import save_grid, save_images
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A .png for one grid, else a folder.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Checkpoint.")
-@click.option("--device", default="cpu", show_default=True, help="Where to sample.")
-def sample(run: Path, count: int, out: Path, seed: int, which: str, device: str) -> None:
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Where.")
+def sample(run: Path, *, count: int, out: Path, seed: int, which: str, device: str) -> None:
     """Draw images from RUN, the folder of a finished run (a combination's seed-N)."""
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (torch)
 

@@ -22,7 +22,7 @@ def show(name: str) -> None:
     registry = installed()
     found = [one for one in registry.components if name in (one.name, one.full_name)]
     if not found:
-        known = [one.name for one in registry.components]
+        known = {one.full_name if "/" in name else one.name for one in registry.components}
         raise UnknownComponentError(f'nothing is called "{name}"{did_you_mean(name, known)} (ganzoo list shows all)')
     for component in found:
         _show(component)
@@ -56,7 +56,7 @@ def _show_parameters(spec: Spec) -> None:
         [
             field.name,
             field.type,
-            "(needed)" if field.required else format_value(field.default),
+            "(needed)" if field.required else "" if field.default is None else format_value(field.default),
             field.range,
             f"{field.help}{f' ({field.unit})' if field.unit else ''}"
             f"{'; the plan picks the first that nothing excludes' if field.trait else ''}",

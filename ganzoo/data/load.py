@@ -54,5 +54,5 @@ def _digest(*splits: Images | None) -> str:
         for array in images or ():
             if array is not None:
                 digest.update(str(array.shape).encode())
-                digest.update(np.ascontiguousarray(array))
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

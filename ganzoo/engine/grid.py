@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from filelock import FileLock, Timeout
-
 from ganzoo.engine.local import Placed, carry_out, cores, prepare
 from ganzoo.engine.messages import Event, Options
-from ganzoo.errors import Interrupted, ResultsError
+from ganzoo.errors import Interrupted
 from ganzoo.paths import cache_dir
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.run import Run
@@ -58,7 +55,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
         ResultsError: the folder cannot be used, or another ganzoo works in it.
         Interrupted: on Ctrl-C; running again continues.
     """
-    with _locked(out, plan.runs):
+    with open_grid(out, plan.runs):
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
         todo = [one for one in placed if finished(one.folder) is None]
         if not todo:
@@ -82,16 +79,6 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
             watcher.event(one, event)
 
         carry_out(_fairly(todo), slots, options, listen)
-
-
-def _locked(out: Path, runs: tuple[Run, ...]) -> AbstractContextManager[object]:
-    open_grid(out, runs)
-    try:
-        return FileLock(out / ".lock").acquire(timeout=0)
-    except Timeout:
-        raise ResultsError(f"another ganzoo is working in {out}; wait for it, or choose another --out") from None
-    except OSError as error:
-        raise ResultsError(f"cannot write results to {out}: {error.strerror}; choose another --out") from None
 
 
 def _needs(run: Run) -> str:

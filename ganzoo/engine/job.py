@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,14 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "config.json", self.run)
         self._resume()
-        self.log = MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)
-        self.tell(Event(kind="started", step=self.trainer.number))
-        if self.progress.untrained is None:
-            self.progress.untrained = self._score(self.trainer.game.sampler(), "report")
-        diverged = self._train()
+        with closing(MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)) as self.log:
+            self.tell(Event(kind="started", step=self.trainer.number))
+            if self.progress.untrained is None:
+                self.progress.untrained = self._score(self.trainer.game.sampler(), "report")
+            diverged = self._train()
         result = self._result(diverged)
-        self._keep(result)
+        write_json(self.folder / "result.json", result)
+        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         return result
 
     def _train(self) -> tuple[int, str] | None:
@@ -196,11 +198,6 @@ class Job:
             environment=_environment(self.device, self.options.threads),
         )
 
-    def _keep(self, result: Result) -> None:
-        write_json(self.folder / "result.json", result)
-        self.log.close()
-        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
-
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
         state = {"trainer": self.trainer.state_dict(), "progress": _pack(self.progress), "run": self.run.id}
@@ -223,7 +220,9 @@ class Job:
 def _pack(progress: Progress) -> dict[str, Any]:
     packed = dict(vars(progress))
     untrained = progress.untrained
-    packed["untrained"] = None if untrained is None else [untrained.distance, untrained.classifier, untrained.classifier_sd]
+    packed["untrained"] = (
+        None if untrained is None else [untrained.distance, untrained.classifier, untrained.classifier_sd]
+    )
     return packed
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -44,20 +48,19 @@ def prepare(runs: Sequence[Run], options: Options) -> str:
     Raises:
         GanzooError: what is missing or wrong, as the run itself would say it.
     """
-    process = _start(Task(kind="prepare", runs=tuple(runs), options=options), None)
-    assert process.stdout is not None
-    device, failure = "cpu", ""
-    try:
-        for line in process.stdout:
-            event = msgspec.json.decode(line, type=Event)
-            if event.kind == "error":
-                raise _error(event)
-            device = event.values["device"]
-        failure = process.communicate()[1].decode(errors="replace").strip()[-500:]
-    finally:
-        _stop([process])
-    if process.returncode:
-        raise GanzooError(f"preparing the data ended with {_exit(process.returncode)}: {failure}")
+    device = "cpu"
+    with tempfile.TemporaryFile() as output:  # a pipe that nobody reads meanwhile would fill up
+        process = _start(Task(kind="prepare", runs=tuple(runs), options=options), output)
+        try:
+            for event in _events(process):
+                if event.kind == "error":
+                    raise _error(event)
+                device = event.values["device"]
+            process.wait()
+        finally:
+            _stop([process])
+        if process.returncode:
+            raise GanzooError(f"preparing the data ended with {_exit(process.returncode)}: {_last_line(output)}")
     return device
 
 
@@ -75,16 +78,12 @@ def carry_out(todo: Sequence[Placed], slots: int, options: Options, listen: List
                 placed = waiting.pop(0)
                 process = _start_run(placed, options)
                 working[process.pid] = (placed, process)
-                threading.Thread(target=_read, args=(process, events), daemon=True).start()
+                threading.Thread(target=_read, args=(placed, process, events), daemon=True).start()
             pid, event = events.get()
-            placed, process = working[pid]
-            if event is not None:
-                listen(placed, event)
-                continue
-            del working[pid]
-            if process.wait() not in (0, 1, 2):  # 1 and 2 have told their error
-                text = f"its process ended with {_exit(process.returncode)}; see {placed.folder / 'output.txt'}"
-                listen(placed, Event(kind="error", error="ProcessError", text=text))
+            if event is None:
+                del working[pid]
+            else:
+                listen(working[pid][0], event)
     except KeyboardInterrupt:
         raise Interrupted("stopped") from None
     finally:
@@ -93,31 +92,44 @@ def carry_out(todo: Sequence[Placed], slots: int, options: Options, listen: List
 
 def _start_run(placed: Placed, options: Options) -> subprocess.Popen[bytes]:
     placed.folder.mkdir(parents=True, exist_ok=True)
-    return _start(Task(kind="run", runs=(placed.run,), folder=str(placed.folder), options=options), placed.folder)
+    for outdated in ("result.json", "error.txt"):  # of an earlier attempt that failed
+        (placed.folder / outdated).unlink(missing_ok=True)
+    with (placed.folder / "output.txt").open("ab") as output:
+        return _start(Task(kind="run", runs=(placed.run,), folder=str(placed.folder), options=options), output)
 
 
-def _start(task: Task, folder: Path | None) -> subprocess.Popen[bytes]:
+def _start(task: Task, output: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a process of its own session, so that Ctrl-C reaches it only through `_stop`."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(task.options.threads)}
-    output = (folder / "output.txt").open("ab") if folder else subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "ganzoo.engine.worker"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=environment, start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
-    process.stdin.write(msgspec.json.encode(task))
-    process.stdin.close()
-    process.stdin = None
-    if not isinstance(output, int):
-        output.close()
+    with suppress(BrokenPipeError), process.stdin as stdin:  # its end will tell why it did not even read
+        stdin.write(msgspec.json.encode(task))
     return process
 
 
-def _read(process: subprocess.Popen[bytes], events: queue.Queue[tuple[int, Event | None]]) -> None:
-    """Hand on a process's events, and None at its end."""
+def _events(process: subprocess.Popen[bytes]) -> Iterator[Event]:
+    """Yield what a process tells, to its end."""
     assert process.stdout is not None
-    for line in process.stdout:
-        events.put((process.pid, msgspec.json.decode(line, type=Event)))
+    with process.stdout as lines:
+        for line in lines:
+            if line.endswith(b"\n"):  # a kill may cut the last one
+                yield msgspec.json.decode(line, type=Event)
+
+
+def _read(placed: Placed, process: subprocess.Popen[bytes], events: queue.Queue[tuple[int, Event | None]]) -> None:
+    """Hand on what a run's process tells, or else how it ended, and then None."""
+    told = False
+    for event in _events(process):
+        told = told or event.kind in ("finished", "error")
+        events.put((process.pid, event))
+    code = process.wait()
+    if not told:
+        text = f"its process ended with {_exit(code)}; see {placed.folder / 'output.txt'}"
+        events.put((process.pid, Event(kind="error", error="ProcessError", text=text)))
     events.put((process.pid, None))
 
 
@@ -142,4 +154,10 @@ def _error(event: Event) -> GanzooError:
 
 
 def _exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit code {code}"
+
+
+def _last_line(output: IO[bytes]) -> str:
+    """Return the last words of a process, where an exception's type and message stand."""
+    output.seek(0)
+    return output.read().decode(errors="replace").strip().rpartition("\n")[2][-500:] or "it printed nothing"

@@ -33,10 +33,16 @@ class Silent:
 
 
 class Lines(Silent):
-    """Prints one line an event."""
+    """Prints one line an event. Use as a context manager."""
 
     def __init__(self) -> None:
         self._shown: dict[str, float] = {}
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -50,10 +56,10 @@ class Lines(Silent):
     def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
         """Say how much there is to do."""
         if not todo:
-            self.say(f"all {done} runs are done already")
+            self.say(f"{_runs(done)} done already, nothing to train")
         else:
             before = f", {done} done before" if done else ""
-            self.say(f"training {len(todo)} runs on {device}, {slots} at a time{before}")
+            self.say(f"training {_runs(len(todo))} on {device}, {slots} at a time{before}")
 
     def event(self, placed: Placed, event: Event) -> None:
         """Print the event, progress only now and then."""
@@ -69,11 +75,11 @@ class Lines(Silent):
 
 
 class Bars(Lines):
-    """Draws a bar for each run at work; finished runs become lines above. Use as a context manager."""
+    """Draws a bar for each run at work; finished runs become lines above."""
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415, I001
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
         self.progress: Progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -111,6 +117,10 @@ class Bars(Lines):
 
 def _name(run: Run) -> str:
     return f"{run.combination}, seed {run.seed}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _terms(values: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from filelock import FileLock
 
 from ganzoo.engine.messages import Event, Task
 from ganzoo.errors import GanzooError, Interrupted
@@ -46,18 +47,20 @@ def main() -> int:
         _tell(events, event, stop)
 
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    if task.kind == "prepare":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is no state to keep
     try:
         return _work(task, tell, stop)
     except Interrupted:
         return INTERRUPTED
     except GanzooError as error:
-        tell(Event(kind="error", error=type(error).__name__, text=str(error)))
+        tell(Event(kind="error", error=type(error).__name__, text=_one_line(error)))
         return REFUSED
-    except Exception as error:  # a component may raise anything; the run fails and the grid goes on
+    except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
         if task.folder:
             Path(task.folder).mkdir(parents=True, exist_ok=True)
             (Path(task.folder) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        tell(Event(kind="error", error=type(error).__name__, text=" ".join(str(error).split())))
+        tell(Event(kind="error", error=type(error).__name__, text=_one_line(error)))
         return FAILED
 
 
@@ -69,9 +72,15 @@ def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
             *_, device = prepare(run, task.options)
             tell(Event(kind="prepared", text=run.dataset.label, values={"device": device.type}))
         return 0
-    result = Job(task.runs[0], Path(task.folder), task.options, tell, stop).finish()
+    folder = Path(task.folder)
+    with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint there
+        result = Job(task.runs[0], folder, task.options, tell, stop).finish()
     tell(Event(kind="finished", step=result.step, text=result.reason, values={"status": result.status}))
     return 0
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
 
 
 def _tell(events: BinaryIO, event: Event, stop: Stop) -> None:

@@ -18,7 +18,7 @@ from ganzoo.evaluate.moments import Moments, moments
 def frechet_distance(one: Moments, two: Moments) -> float:
     """Return the squared distance d^2 between two Gaussians, in float64."""
     root = _root(one.covariance)
-    eigenvalues = linalg.eigvalsh(root @ two.covariance @ root)
+    eigenvalues: np.ndarray = linalg.eigvalsh(root @ two.covariance @ root)
     return _assemble(one, two, float(np.sqrt(np.clip(eigenvalues, 0, None)).sum()))
 
 

@@ -36,7 +36,9 @@ class Reference:
     protocol: Protocol
 
 
-def reference(data: Dataset, extractor: Extractor, evaluation: Evaluation, device: torch.device, cache: Path) -> Reference:  # fmt: skip
+def reference(
+    data: Dataset, extractor: Extractor, evaluation: Evaluation, device: torch.device, cache: Path
+) -> Reference:
     """Return the reference for an evaluation, from the cache where it holds one.
 
     Where there are enough test images, the floor compares them with the training split. Otherwise it compares
@@ -108,7 +110,7 @@ def _write(file: Path, found: Reference) -> None:
         "floor": np.array(msgspec.structs.astuple(found.floor)),
     }
     temporary = file.with_suffix(".partial.npz")
-    np.savez(temporary, **arrays, sha256=np.array(_digest(arrays)))
+    np.savez(temporary, allow_pickle=False, **arrays, sha256=np.array(_digest(arrays)))
     temporary.replace(file)
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganzoo.errors import ParameterError, did_you_mean
-from ganzoo.paths import data_root
+from ganzoo.errors import ParameterError
 from ganzoo.planning.grid import Plan, make_plan
-from ganzoo.planning.request import RUN_KEYS, SUITE_KEYS, make_request, read_suite
+from ganzoo.planning.request import folder, make_request
+from ganzoo.planning.suite import SUITE_KEYS, Given, merge, near_key, read_suite
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,24 @@ def plan_from(flags: Mapping[str, Any], suite: Path | None) -> tuple[Plan, RunOp
     """Return the plan and options of these flags over this suite file."""
     for key in flags:
         if key not in SUITE_KEYS:
-            raise ParameterError(f'no setting "{key}"{did_you_mean(key, SUITE_KEYS)}')
-    values = {"data_root": str(data_root()), **(read_suite(suite) if suite else {})}
-    options = {key: values.pop(key) for key in RUN_KEYS if key in values}
-    options |= {key: flags[key] for key in RUN_KEYS if flags.get(key) is not None}
-    given = {key: value for key, value in flags.items() if key not in RUN_KEYS}
-    return make_plan(make_request(given, values, suite)), _options(options)
+            raise ParameterError(f'no setting "{key}"{near_key(key)}')
+    values = read_suite(suite) if suite else {}
+    options = _options(merge(flags, values, suite))
+    return make_plan(make_request(flags, values, suite)), options
 
 
-def _options(values: Mapping[str, Any]) -> RunOptions:
-    device, jobs, out = values.get("device", "auto"), values.get("jobs"), values.get("out")
-    if device not in ("auto", "cpu", "cuda"):
-        raise ParameterError(f'device must be auto, cpu or cuda, not "{device}"')
-    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise ParameterError(f"jobs must be a whole number, at least 1, not {jobs!r}")
-    return RunOptions(device, jobs, None if out is None else Path(out).expanduser())
+def _options(given: Mapping[str, Given]) -> RunOptions:
+    options: dict[str, Any] = {}
+    if "device" in given:
+        device, place = given["device"]
+        if device not in DEVICES:
+            raise place.refuse(f"must be {' or '.join(DEVICES)}, not {device!r}")
+        options["device"] = device
+    if "jobs" in given:
+        jobs, place = given["jobs"]
+        if type(jobs) is not int or jobs < 1:
+            raise place.refuse(f"must be a whole number, at least 1, not {jobs!r}")
+        options["jobs"] = jobs
+    if "out" in given:
+        options["out"] = folder(*given["out"])
+    return RunOptions(**options)

@@ -15,6 +15,7 @@ from ganzoo.params import build, label
 from ganzoo.planning.fold import fold
 from ganzoo.planning.request import Asked, Layer, Request
 from ganzoo.planning.run import Evaluation, Part, Run
+from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
 from ganzoo.registry.lookup import Registry, installed
 
@@ -61,6 +62,7 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
     registry = registry or installed()
     runs: list[Run] = []
     refusals: list[Refusal] = []
+    names: dict[str, str] = {}
     datasets = [_dataset(registry, asked, request) for asked in request.dataset]
     several = len(datasets) > 1
     for data, architecture, loss, tricks in itertools.product(
@@ -71,6 +73,8 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
         name = " + ".join(label(one.name, one.params) for one in chosen)
         name = f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
         reasons, run = _combine(name, chosen, data, request)
+        if run is not None and names.setdefault(run.id, name) != name:
+            reasons, run = [f"with what the plan settled, it is {names[run.id]} again"], None
         if run is None:
             refusals.append(Refusal(name, tuple(reasons)))
         else:
@@ -95,8 +99,9 @@ def _no_twins(runs: Sequence[Run]) -> None:
 def _choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
     chosen: list[Chosen] = []
     for one in asked:
-        component = registry.get(kind, one.name)
-        params = build(component.usable_spec.params, one.values, component.name)
+        with one.place.blamed():
+            component = registry.get(kind, one.name)
+            params = build(component.usable_spec.params, one.values, component.shown_name)
         chosen.append(Chosen(component, params, frozenset(one.values)))
     return chosen
 
@@ -118,20 +123,18 @@ def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
     (chosen,) = _choose(registry, "dataset", [asked])
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
-    info = spec.describe(chosen.params, request.data_root)
-    (extractor,) = _choose(registry, "extractor", [request.extractor or Asked(spec.extractor, {})])
+    info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
+    (extractor,) = _choose(registry, "extractor", [request.extractor or Asked(spec.extractor, {}, Place("extractor"))])
     most = info.test or info.train // 2
     samples = min(most, MOST_SAMPLES) if request.samples is None else request.samples
     return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations))
 
 
-def _combine(
-    name: str, chosen: Sequence[Chosen], data: _Dataset, request: Request
-) -> tuple[list[str], Run | None]:  # fmt: skip
+def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Request) -> tuple[list[str], Run | None]:
     settled, adjustments = negotiate(chosen)
     conditional = any("class-conditional" in one.provides for one in settled)
     setting = Setting(data.info.shape, data.info.classes if conditional else 0)
-    reasons = objections(settled, setting, {"labels"} if data.info.classes else ())
+    reasons = objections(settled, setting, {*data.chosen.provides, *(["labels"] if data.info.classes else [])})
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     recipe, sources = fold((*layers, *request.layers))
     if recipe["batch_size"] > data.info.train:

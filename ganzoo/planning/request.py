@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ganzoo.api import Recipe
-from ganzoo.errors import ParameterError, SuiteError, did_you_mean
+from ganzoo.errors import ParameterError, SuiteError
 from ganzoo.params import build, parse, split
+from ganzoo.paths import data_root
+from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
 
-Values = Mapping[str, Any]
+MOST_SEEDS = 1000
+"""More is a seed where a count belongs: `--seeds 20240101`."""
 
 
 class Asked(NamedTuple):
-    """One component that was asked for: its name and the parameters that were given."""
+    """One component that was asked for: its name, the parameters that were given, and where."""
 
     name: str
     values: Values
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Request:
 
     model: tuple[Asked, ...]
     loss: tuple[Asked, ...]
-    dataset: tuple[Asked, ...] = (Asked("digits", {}),)
+    dataset: tuple[Asked, ...] = (Asked("digits", {}, Place("dataset")),)
     trick: tuple[Asked, ...] = ()
     ablate: tuple[Asked, ...] = ()
     seeds: tuple[int, ...] = (0,)
@@ -45,39 +47,7 @@ class Request:
     samples: int | None = None
     evaluations: int = 5
     layers: tuple[Layer, ...] = ()
-    data_root: Path = field(default_factory=Path)
-
-
-GRID_KEYS = ("model", "loss", "dataset", "trick", "ablate")
-RUN_KEYS = ("device", "jobs", "out")
-SUITE_KEYS = (*GRID_KEYS, "extractor", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS, "recipe")
-
-
-def read_suite(file: Path) -> dict[str, Any]:
-    """Return the checked top-level keys of a suite file.
-
-    Raises:
-        SuiteError: the file is missing, is not TOML, or has a key that no suite has.
-    """
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SuiteError(f"{file}: no such suite file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SuiteError(f"{file}: not valid TOML: {error}") from None
-    for key in values:
-        if key not in SUITE_KEYS:
-            raise SuiteError(f'{file}: unknown key "{key}"{did_you_mean(key, SUITE_KEYS)}')
-    recipe = values.get("recipe", {})
-    if not isinstance(recipe, dict):
-        raise SuiteError(f"{file}: recipe must be a table, written [recipe], not {recipe!r}")
-    for key in cast("dict[str, Any]", recipe):
-        names = [known.name for known in dataclasses.fields(Recipe)]
-        if key not in names:
-            raise SuiteError(f'{file}: unknown key "recipe.{key}"{did_you_mean(key, names)}')
-    return values
+    data_root: Path = field(default_factory=data_root)
 
 
 def make_request(flags: Values, suite: Values | None = None, file: Path | None = None) -> Request:
@@ -87,68 +57,99 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
         flags: what was given on the command line or to the Python function, by suite key; None values are absent.
         suite: what `read_suite` returned.
         file: the suite file, named in errors and as the source of recipe values.
+
+    Raises:
+        ParameterError: a flag is missing or has a bad value.
+        SuiteError: the suite file has a bad value.
     """
-    given = {key: value for key, value in flags.items() if value is not None and value != ()}
-    layers = (*_layer(str(file), (suite or {}).get("recipe")), *_layer("command line", given.pop("recipe", None)))
-    merged: dict[str, tuple[Any, str]] = {key: (value, f"{file}: {key}") for key, value in (suite or {}).items()}
-    merged |= {key: (value, f"--{key.replace('_', '-')}") for key, value in given.items()}
+    suite = suite or {}
+    merged = merge(flags, suite, file)
+    layers = (*_layer(suite.get("recipe"), file), *_layer(flags.get("recipe"), None))
     for key in ("model", "loss"):
         if key not in merged:
             raise ParameterError(f"which {key}? add --{key} NAME, or {key} = ... in a suite file (see: ganzoo list)")
     fields: dict[str, Any] = {key: _components(*merged[key]) for key in GRID_KEYS if key in merged}
     if "extractor" in merged:
-        (fields["extractor"],) = _components(*merged["extractor"])
+        fields["extractor"] = _extractor(*merged["extractor"])
     if "seeds" in merged:
         fields["seeds"] = _seeds(*merged["seeds"])
     for key, low in (("samples", 2), ("evaluations", 1)):
         if key in merged:
             fields[key] = _count(*merged[key], low=low)
     if "data_root" in merged:
-        fields["data_root"] = Path(merged["data_root"][0]).expanduser()
+        fields["data_root"] = folder(*merged["data_root"])
     return Request(**fields, layers=layers)
 
 
-def _layer(source: str, values: Values | None) -> tuple[Layer, ...]:
-    return (Layer(source, build(Recipe, values, f"{source}: recipe")),) if values else ()
+def _layer(values: Any, file: Path | None) -> tuple[Layer, ...]:
+    if not values:
+        return ()
+    place = Place("recipe", file)
+    if not isinstance(values, Mapping):
+        raise place.refuse(f"a table of names and values, not {values!r}")
+    try:
+        recipe = build(Recipe, cast("Values", values), str(place), joint="." if file else ": ")
+    except ParameterError as error:
+        raise (SuiteError if file else ParameterError)(str(error)) from None
+    return (Layer(str(file or "command line"), recipe),)
 
 
-def _components(value: Any, where: str) -> tuple[Asked, ...]:
+def _components(value: Any, place: Place) -> tuple[Asked, ...]:
     items = cast("Iterable[Any]", value if isinstance(value, list | tuple) else [value])
     found: list[Asked] = []
     for item in items:
         if isinstance(item, str):
-            found += [Asked(*parse(text)) for text in split(item)]
+            with place.blamed():
+                found += [Asked(*parse(text), place) for text in split(item)]
         elif isinstance(item, dict) and "name" in item:
             table = cast("dict[str, Any]", item)
-            found.append(Asked(str(table["name"]), {key: table[key] for key in table if key != "name"}))
+            found.append(Asked(str(table["name"]), {key: table[key] for key in table if key != "name"}, place))
         else:
-            raise ParameterError(f'{where}: write "name:key=value" or a table with a name, not {item!r}')
-    if not found and not where.endswith(("trick", "ablate")):
-        raise ParameterError(f"{where}: names nothing")
+            raise place.refuse(f'write "name:key=value" or a table with a name, not {item!r}')
+    if not found and place.key not in ("trick", "ablate"):
+        raise place.refuse("names nothing")
     return tuple(found)
 
 
-def _seeds(value: Any, where: str) -> tuple[int, ...]:
-    text = value if isinstance(value, str) else None
+def _extractor(value: Any, place: Place) -> Asked:
+    first, *others = _components(value, place)
+    if others:
+        raise place.refuse(f"one feature network scores a grid, not {1 + len(others)}")
+    return first
+
+
+def _seeds(value: Any, place: Place) -> tuple[int, ...]:
     try:
-        if text is not None and "," not in text:
-            value = int(text)
-        seeds = tuple(range(value)) if isinstance(value, int) else _seed_list(value)
+        seeds = _seed_numbers(value)
     except (TypeError, ValueError):
-        seeds = ()
+        seeds = []
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise ParameterError(f"{where}: write how many (3) or which (0,7,9), each once and not negative, not {value!r}")
-    return seeds
+        raise place.refuse(f"write how many (3) or which (0,7,9), each once and not negative, not {value!r}")
+    if len(seeds) > MOST_SEEDS:
+        raise place.refuse(f'{len(seeds):,} seeds are more than {MOST_SEEDS:,}; for one seed, write "{len(seeds)},"')
+    return tuple(seeds)
 
 
-def _seed_list(value: Any) -> tuple[int, ...]:
-    items = value.split(",") if isinstance(value, str) else value
-    return tuple(int(item) for item in items if str(item).strip())
+def _seed_numbers(value: Any) -> range | list[int]:
+    if isinstance(value, str):
+        numbers = [int(item) for item in value.split(",") if item.strip()]
+        return numbers if "," in value or not numbers else range(numbers[0])
+    if type(value) is int:
+        return range(value)
+    numbers = list(value)
+    if any(type(number) is not int for number in numbers):
+        raise TypeError("a seed is a whole number")
+    return numbers
 
 
-def _count(value: Any, where: str, low: int) -> int:
-    if isinstance(value, bool) or not str(value).isdigit() or int(value) < low:
-        raise ParameterError(f"{where}: a whole number, at least {low}, not {value!r}")
+def _count(value: Any, place: Place, low: int) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal() or int(value) < low:
+        raise place.refuse(f"must be a whole number, at least {low}, not {value!r}")
     return int(value)
 
 
+def folder(value: Any, place: Place) -> Path:
+    """Return the path that a text names, `~` expanded."""
+    if not isinstance(value, str | Path) or value == "":
+        raise place.refuse(f"must be the path of a folder, not {value!r}")
+    return Path(value).expanduser()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.api import Reasons, Recipe, Setting
-from ganzoo.params import Parameter, parameters
-from ganzoo.registry.lookup import Component
+from ganzoo.errors import BrokenPluginError, GanzooError
+from ganzoo.params import Parameter, build, parameters
+from ganzoo.registry.lookup import Component, one_line
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,14 @@ class Chosen:
 
     @property
     def name(self) -> str:
-        """The component's name."""
-        return self.component.name
+        """The component's name, or `dist/name` where several distributions claim that."""
+        return self.component.shown_name
 
     @property
     def recipe(self) -> Recipe:
-        """The training settings it has an opinion on."""
-        return self._at("recipe")
+        """The training settings it has an opinion on, checked as a user's are."""
+        opinions = {key: value for key, value in dataclasses.asdict(self._at("recipe")).items() if value is not None}
+        return build(Recipe, opinions, f"the recipe of {self.component.full_name}")
 
     @property
     def requires(self) -> Reasons:
@@ -49,11 +51,23 @@ class Chosen:
     @property
     def negotiable(self) -> list[Parameter]:
         """Parameters that the plan may settle."""
-        return [field for field in parameters(type(self.params)).values() if field.trait]
+        return [field for field in parameters(self.component.usable_spec.params).values() if field.trait]
 
     def _at(self, field: str) -> Any:
         value = getattr(self.component.usable_spec, field)
-        return value(self.params) if callable(value) else value
+        return self.ask(field, self.params) if callable(value) else value
+
+    def ask(self, field: str, *arguments: Any) -> Any:
+        """Call a function of the spec, and name the plugin where it raises."""
+        component = self.component
+        try:
+            return getattr(component.usable_spec, field)(*arguments)
+        except GanzooError:
+            raise
+        except Exception as error:  # a stranger's function may raise anything
+            raise BrokenPluginError(
+                f"{component.kind} {component.full_name} {component.version}: its {field} raised {one_line(error)}"
+            ) from error
 
 
 def negotiate(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[str]]:
@@ -73,7 +87,7 @@ def negotiate(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[str]]:
             if field.name in one.given or before not in excluded or not free:
                 continue
             params = dataclasses.replace(params, **{field.name: free[0]})
-            why = _why(field, excluded, free[0])
+            why = _why(field, excluded, before, free[0])
             adjustments.append(f"{one.name}: {field.name.replace('_', ' ')} = {free[0]} ({why})")
         settled.append(dataclasses.replace(one, params=params))
     return settled, adjustments
@@ -90,12 +104,12 @@ def _exclusions(field: Parameter, others: Sequence[Chosen]) -> dict[str, tuple[s
     return found
 
 
-def _why(field: Parameter, excluded: dict[str, tuple[str, str]], taken: str) -> str:
-    """Say who excluded the choices that come before the one taken, with one reason for all that share it."""
-    passed = field.choices[: field.choices.index(taken)]
+def _why(field: Parameter, excluded: dict[str, tuple[str, str]], before: str, taken: str) -> str:
+    """Say who excluded the default and what comes before the choice taken, with one reason for all that share it."""
+    passed = {before, *field.choices[: field.choices.index(taken)]}
     causes: dict[tuple[str, str], list[str]] = {}
-    for choice in passed:
-        if choice in excluded:
+    for choice in field.choices:
+        if choice in passed and choice in excluded:
             causes.setdefault(excluded[choice], []).append(choice)
     return "; ".join(f"{name} excludes {', '.join(those)}: {reason}" for (name, reason), those in causes.items())
 
@@ -118,8 +132,7 @@ def objections(chosen: Sequence[Chosen], setting: Setting, traits: Collection[st
             holders = [other.name for other in chosen if other is not one and trait in other.provides]
             if holders:
                 found.append(f"{one.name} excludes {trait} ({', '.join(holders)}): {reason}")
-        refuse = one.component.usable_spec.refuse
-        reason = refuse(one.params, setting) if refuse else None
+        reason = one.ask("refuse", one.params, setting) if one.component.usable_spec.refuse else None
         if reason:
             found.append(f"{one.name}: {reason}")
     return found

@@ -26,8 +26,8 @@ GROUPS: dict[str, Kind] = {
     "ganzoo.datasets": "dataset",
     "ganzoo.extractors": "extractor",
 }
-CORE = "ganzoo-core"
-Parsed = tuple[configparser.ConfigParser, entrypoints.Distribution]
+Found = tuple[configparser.ConfigParser | str, str, str]
+"""The parsed `entry_points.txt` of a distribution, or why it cannot be read; its name and version."""
 
 
 @dataclass(frozen=True)
@@ -81,27 +81,38 @@ def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _distributions(folder: str) -> list[tuple[configparser.ConfigParser | str, str, str]]:
+def _distributions(folder: str) -> list[Found]:
     try:
-        found: list[tuple[configparser.ConfigParser | str, str, str]] = []
-        for parser, distribution in entrypoints.iter_files_distros([folder], repeated_distro="all"):
-            found.append((parser, *_identity(distribution)))
-    except (configparser.Error, UnicodeDecodeError, OSError, zipfile.BadZipFile):
-        return list(_one_by_one(folder))
-    return found
+        return [
+            (parser, *_identity(distribution))
+            for parser, distribution in entrypoints.iter_files_distros([folder], repeated_distro="all")
+            if distribution  # which only its type stubs doubt
+        ]
+    except (configparser.Error, UnicodeDecodeError, OSError, zipfile.BadZipFile) as error:
+        return list(_one_by_one(folder, error))
 
 
-def _one_by_one(folder: str) -> Iterator[tuple[configparser.ConfigParser | str, str, str]]:
-    for pattern in ("*.dist-info/entry_points.txt", "*.egg-info/entry_points.txt"):
-        for file in sorted(Path(folder).glob(pattern)):
-            parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",))
-            identity = _identity(entrypoints.Distribution.from_name_version(file.parent.stem))
-            try:
-                parser.read_string(file.read_text(encoding="utf-8"))
-            except (configparser.Error, UnicodeDecodeError, OSError) as error:
-                yield f"{file}: {' '.join(str(error).split())}", *identity
-            else:
-                yield parser, *identity
+def _one_by_one(folder: str, cause: Exception) -> Iterator[Found]:
+    """Read a folder whose scan ended with this error; a zip or egg is named as a whole."""
+    files = [file for kind in ("dist", "egg") for file in sorted(Path(folder).glob(f"*.{kind}-info/entry_points.txt"))]
+    if not files:
+        yield f"{folder}: {_line(cause)}", *_identity(_distribution(Path(folder)))
+    for file in files:
+        parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",))
+        try:
+            parser.read_string(file.read_text(encoding="utf-8"), source=file.name)
+        except (configparser.Error, UnicodeDecodeError, OSError) as error:
+            yield f"{file}: {_line(error)}", *_identity(_distribution(file.parent))
+        else:
+            yield parser, *_identity(_distribution(file.parent))
+
+
+def _distribution(folder: Path) -> entrypoints.Distribution:
+    return entrypoints.Distribution.from_name_version(folder.stem)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _identity(distribution: entrypoints.Distribution) -> tuple[str, str]:
@@ -112,4 +123,5 @@ def _entries(parser: configparser.ConfigParser, name: str, version: str) -> Iter
     for group, kind in GROUPS.items():
         if parser.has_section(group):
             for key, value in parser.items(group, raw=True):
-                yield Entry(kind, key, value.strip(), name, version)
+                target = value.partition("[")[0]  # without extras, which old tools may write after it
+                yield Entry(kind, key, target.strip(), name, version)

@@ -8,12 +8,13 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ganzoo.api import API_VERSION, DatasetSpec, Kind, Spec
-from ganzoo.errors import AmbiguousNameError, BrokenPluginError, UnknownComponentError, did_you_mean
+from ganzoo.api import API_VERSION, DatasetSpec, Kind, Paper, Spec
+from ganzoo.errors import AmbiguousNameError, BrokenPluginError, ParameterError, UnknownComponentError, did_you_mean
+from ganzoo.params import parameters
 from ganzoo.registry.discovery import Damage, Entry, scan
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -45,6 +46,11 @@ class Component:
     def full_name(self) -> str:
         """`dist/name`, which is never ambiguous."""
         return f"{self.distribution}/{self.name}"
+
+    @property
+    def shown_name(self) -> str:
+        """The shortest name that means this component and no other."""
+        return self.full_name if self.state == "ambiguous" else self.name
 
     @property
     def usable_spec(self) -> Spec:
@@ -87,7 +93,11 @@ class Registry:
         elsewhere = [component.kind for component in self.components if component.name == name]
         if elsewhere:
             return f'"{name}" is {_article(elsewhere[0])}, not {_article(kind)}; see: ganzoo show {name}'
-        names = [component.name for component in self.of(kind)]
+        if not self.components:
+            return (
+                f'no {kind} "{name}": no component is installed, not even ganzoo\'s own; run: pip install ganzoo-core'
+            )
+        names = {component.full_name if "/" in name else component.name for component in self.of(kind)}
         plural = next(word for word, of in PLURALS.items() if of == kind)
         return f'no {kind} "{name}"{did_you_mean(name, names)} (ganzoo list {plural} shows all)'
 
@@ -120,19 +130,53 @@ def _spec(entry: Entry) -> tuple[Spec | None, State, str]:
     if not NAME.fullmatch(entry.name):
         return None, "broken", f'the name "{entry.name}" is not lower-case words joined by single dashes'
     try:
-        found = load_object(entry.value)
+        return _read(entry, load_object(entry.value))
     except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
-        return None, "broken", f"importing {entry.value} raised {type(error).__name__}: {error}"
+        if isinstance(error, ImportError) and error.name == "ganzoo.api":
+            mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
+            return None, "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
+        return None, "broken", f"importing {entry.value} raised {one_line(error)}"
+
+
+def _read(entry: Entry, found: Any) -> tuple[Spec | None, State, str]:
     api = getattr(found, "api", None)
     if isinstance(api, int) and api != API_VERSION:
         mend = "upgrade ganzoo-core" if api > API_VERSION else f"upgrade {entry.distribution}"
         return None, "wrong API", f"written for plugin API {api}, this ganzoo speaks {API_VERSION}; {mend}"
     if not isinstance(found, Spec):
         return None, "broken", f"{entry.value} is {_article(type(found).__name__)}, not a ganzoo.api.Spec"
-    wrong = found.kind != entry.kind or (entry.kind == "dataset" and not isinstance(found, DatasetSpec))
-    if wrong:
-        return None, "broken", f"{entry.value} describes {_article(found.kind)} and is registered as {entry.kind}"
-    return found, "ok", ""
+    if found.kind != entry.kind:
+        return None, "broken", f'{entry.value} says kind="{found.kind}" and is registered as {entry.kind}'
+    if entry.kind == "dataset" and not isinstance(found, DatasetSpec):
+        return None, "broken", f"{entry.value} is a Spec; a dataset needs a ganzoo.api.DatasetSpec"
+    flaw = _flaw(found)
+    return (None, "broken", f"{entry.value}: {flaw}") if flaw else (found, "ok", "")
+
+
+def _flaw(spec: Spec) -> str:
+    """Say what listing or planning would stumble over; nothing where there is no such thing."""
+    fields: dict[str, tuple[Any, str]] = {
+        "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper")
+    }  # fmt: skip
+    for name, (kind, words) in fields.items():
+        if not isinstance(getattr(spec, name), kind):
+            return f"{name} is {getattr(spec, name)!r}, not {words}"
+    if ":" not in spec.target:
+        return f'target is "{spec.target}", not module:attribute'
+    if isinstance(spec.provides, str):
+        return f'provides is a string, not a collection of them; write ("{spec.provides}",)'
+    if not is_dataclass(spec.params):
+        return f"params is {spec.params!r}, not a dataclass"
+    try:
+        parameters(spec.params)
+    except (ParameterError, NameError) as error:  # NameError: an annotation that names what is not imported
+        return f"params: {error}"
+    return ""
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception's type and message on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _mark_ambiguous(components: Iterable[Component]) -> list[Component]:
@@ -162,8 +206,7 @@ def build_target(component: Component) -> Any:
         return load_object(target)
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything
         raise BrokenPluginError(
-            f"{component.kind} {component.full_name} {component.version}: importing {target} raised "
-            f"{type(error).__name__}: {error}"
+            f"{component.kind} {component.full_name} {component.version}: importing {target} raised {one_line(error)}"
         ) from error
 
 

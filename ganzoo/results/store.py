@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.protocol import Protocol, Score
@@ -58,11 +61,14 @@ class Grid(msgspec.Struct, frozen=True):
 def write_atomically(file: Path, content: bytes) -> None:
     """Replace a file in one step, so that a reader or a crash sees the old content or the new, never a part."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)  # where the disk was full
 
 
 def write_json(file: Path, value: Any) -> None:
@@ -100,29 +106,40 @@ def finished(folder: Path) -> Result | None:
     return None if result.status == "failed" else result
 
 
-def open_grid(out: Path, runs: tuple[Run, ...]) -> None:
-    """Make the results folder of a grid, or check that the one that exists is of this grid or a part of it.
+@contextmanager
+def open_grid(out: Path, runs: tuple[Run, ...]) -> Iterator[None]:
+    """Hold the results folder of a grid: a new one, or one whose results are all of this grid.
 
     Raises:
-        ResultsError: it cannot be written, or holds another grid's results.
+        ResultsError: it cannot be written, holds other files or another grid's results, or another ganzoo holds it.
     """
-    file = out / "grid.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not file.exists() and any(entry.name != ".lock" for entry in out.iterdir()):
+        if not (out / "grid.json").exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
             raise ResultsError(f"{out} holds other files; choose an empty or new folder with --out")
-        ids, names = tuple(run.id for run in runs), tuple(dict.fromkeys(run.combination for run in runs))
-        if file.exists():
-            old: Grid = read_json(file, Grid)
-            missing = set(old.runs) - set(ids)
-            if missing:
-                raise ResultsError(
-                    f"{out} holds another grid ({', '.join(old.combinations)}; {len(missing)} of its {len(old.runs)} "
-                    "runs are not in this one); choose another folder with --out, or run the command that made it"
-                )
-        write_json(file, Grid(ids, names))
+        with FileLock(out / ".lock", timeout=0):
+            _claim(out, runs)
+            yield
+    except Timeout:
+        raise ResultsError(f"another ganzoo is working in {out}; wait for it, or choose another --out") from None
+    except BrokenPipeError:  # whoever read what is printed has gone; not the folder's fault
+        raise
     except OSError as error:
         raise ResultsError(f"cannot write results to {out}: {error.strerror}; choose another --out") from None
+
+
+def _claim(out: Path, runs: tuple[Run, ...]) -> None:
+    """Write down which runs the folder is for; refuse where it has run others. Those only planned do not count."""
+    ids = tuple(run.id for run in runs)
+    held = [run for _, run, _ in read_runs(out)] if (out / "grid.json").exists() else []
+    strangers = sum(run.id not in ids for run in held)
+    if strangers:
+        names = ", ".join(dict.fromkeys(run.combination for run in held))
+        raise ResultsError(
+            f"{out} holds another grid ({names}; {strangers} of its {len(held)} runs are not in this one); choose "
+            "another folder with --out, or run the command that made it"
+        )
+    write_json(out / "grid.json", Grid(ids, tuple(dict.fromkeys(run.combination for run in runs))))
 
 
 def read_runs(out: Path) -> list[tuple[Path, Run, Result | None]]:

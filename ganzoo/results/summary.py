@@ -1,16 +1,18 @@
-"""From the runs of a grid to the rows of a table. No torch."""
+"""From the runs of a grid to the rows of tables. No torch."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.protocol import Protocol, Score
 from ganzoo.planning.run import Run
-from ganzoo.results.store import Checkpoint, Result, read_runs
+from ganzoo.results.store import Checkpoint, Grid, Result, read_json, read_runs
 
 
 @dataclass(frozen=True)
@@ -63,45 +65,90 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The table of one or several results folders: the best mean distance first."""
+class Table:
+    """The combinations that were trained on one dataset, scored under one protocol: the best mean distance first."""
 
+    dataset: str
     rows: tuple[Row, ...]
     floor: Score | None
     protocol: Protocol | None
+    """None where no run was scored."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one or several results folders hold: a table a dataset, since scores on different data have no order."""
+
+    tables: tuple[Table, ...]
     environments: tuple[str, ...]
     pending: int
     """Runs without a result."""
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of all tables."""
+        return tuple(row for table in self.tables for row in table.rows)
+
+
+class _Ended(NamedTuple):
+    """A run that has a result."""
+
+    folder: Path
+    run: Run
+    result: Result
+
 
 def summarise(folders: Sequence[Path]) -> Summary:
-    """Read results folders into one table.
+    """Read results folders; a run that several of them hold counts once.
 
     Raises:
-        ResultsError: a folder that ganzoo did not write, or results that were scored under different protocols.
+        ResultsError: a folder that ganzoo did not write, or runs on one dataset that were scored under different
+            protocols.
     """
-    runs = [found for folder in folders for found in read_runs(_checked(folder))]
-    results = [result for _, _, result in runs if result is not None]
-    protocol = _one_protocol(results)
-    groups: dict[str, list[tuple[Path, Run, Result]]] = {}
-    for folder, run, result in runs:
-        if result is not None:
-            groups.setdefault(run.combination_id, []).append((folder, run, result))
-    rows = [_row(group) for group in groups.values()]
-    rows.sort(key=lambda row: row.last_distance.mean if row.last_distance else float("inf"))
+    planned: set[str] = set()
+    ended: dict[str, _Ended] = {}
+    for folder in folders:
+        planned.update(_grid(folder).runs)
+        for place, run, result in read_runs(folder):
+            if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
+                ended[run.id] = _Ended(place, run, result)
+    environments = {_environment(one.result) for one in ended.values() if one.result.environment}
     return Summary(
-        rows=tuple(rows),
-        floor=next((result.floor for result in results if result.floor), None),
-        protocol=protocol,
-        environments=tuple(sorted({_environment(result) for result in results if result.environment})),
-        pending=sum(result is None for _, _, result in runs),
+        tables=tuple(map(_table, _grouped(ended.values(), lambda one: _dataset(one.run)))),
+        environments=tuple(sorted(environments)),
+        pending=len(planned - set(ended)),
     )
 
 
-def _checked(folder: Path) -> Path:
+def _grid(folder: Path) -> Grid:
     if not (folder / "grid.json").exists():
         raise ResultsError(f"{folder} is not a results folder: it has no grid.json; give the folder of --out")
-    return folder
+    return read_json(folder / "grid.json", Grid)
+
+
+def _grouped(runs: Iterable[_Ended], key: Callable[[_Ended], str]) -> list[list[_Ended]]:
+    """Return the runs that share a key, in the order in which the keys first come."""
+    groups: dict[str, list[_Ended]] = {}
+    for one in runs:
+        groups.setdefault(key(one), []).append(one)
+    return list(groups.values())
+
+
+def _dataset(run: Run) -> str:
+    """Return what tells datasets apart: the protocol's hash of their content says whether versions differ."""
+    return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
+
+
+def _table(runs: Sequence[_Ended]) -> Table:
+    results = [one.result for one in runs]
+    protocol = _one_protocol(results)
+    rows = [_row(group) for group in _grouped(runs, lambda one: one.run.combination_id)]
+    return Table(
+        dataset=protocol.dataset if protocol else runs[0].run.dataset.name,
+        rows=tuple(sorted(rows, key=lambda row: row.last_distance.mean if row.last_distance else math.inf)),
+        floor=next((result.floor for result in results if result.floor), None),
+        protocol=protocol,
+    )
 
 
 def _one_protocol(results: Sequence[Result]) -> Protocol | None:
@@ -110,13 +157,14 @@ def _one_protocol(results: Sequence[Result]) -> Protocol | None:
         first, second, *_ = protocols.values()
         raise ResultsError(
             f"these runs were scored under different protocols and cannot be ranked together; they differ in: "
-            f"{'; '.join(first.differences(second))}. Report their folders one by one"
+            f"{'; '.join(first.differences(second))}. Report their folders one by one; where they are one folder, the "
+            "data has changed: run the grid again with another --out"
         )
     return next(iter(protocols.values()), None)
 
 
-def _row(group: Sequence[tuple[Path, Run, Result]]) -> Row:
-    results = [result for _, _, result in group]
+def _row(runs: Sequence[_Ended]) -> Row:
+    results = [one.result for one in runs]
     done = [result for result in results if result.status == "done"]
 
     def over(pick: Callable[[Result], Checkpoint | None], score: Callable[[Score], float]) -> Spread | None:
@@ -124,7 +172,7 @@ def _row(group: Sequence[tuple[Path, Run, Result]]) -> Row:
 
     return Row(
         combination=results[0].combination,
-        folder=group[0][0].parent,
+        folder=runs[0].folder.parent,
         runs=len(results),
         done=len(done),
         failures=tuple(_failure(result) for result in results if result.status != "done"),

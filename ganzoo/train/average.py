@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganzoo.api import Networks, NoParams, Trick
 
@@ -22,16 +23,18 @@ class WeightAverage(Trick[NoParams]):
     def __init__(self, generator: nn.Module, half_life: float, images_a_step: int) -> None:
         """Keep a copy of the generator; the half-life is in real images seen."""
         super().__init__(NoParams())
-        self.beta = 0.5 ** (images_a_step / half_life)
+        self._move = get_ema_multi_avg_fn(decay=0.5 ** (images_a_step / half_life))
         self.average = copy.deepcopy(generator).requires_grad_(False)
 
     @torch.no_grad()
     def after_step(self, networks: Networks, number: int) -> None:
         """Move the average towards the new weights."""
+        if number == 0:
+            self.average.load_state_dict(networks.generator.state_dict())
+            return
         pairs = list(zip(_tensors(self.average), _tensors(networks.generator), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        distance = 1 - self.beta if number else 1.0
-        torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], distance)
+        self._move([average for average, _ in floats], [value for _, value in floats], number)
         for average, value in pairs:
             if not average.is_floating_point():
                 average.copy_(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.train.seeds import derive
 
+Built = TypeVar("Built")
+
 
 @dataclass
 class Game:
@@ -20,8 +23,8 @@ class Game:
 
     networks: Networks
     setting: Setting
-    loss: tuple[str, Loss]
-    tricks: list[tuple[str, Trick]]
+    loss: tuple[str, Loss[Any]]
+    tricks: list[tuple[str, Trick[Any]]]
     extras: dict[Player, nn.ModuleList] = field(default_factory=dict)
     """Trainable parts that tricks add, by the player that trains them."""
 
@@ -62,8 +65,8 @@ def build_game(run: Run, device: torch.device, seed: int) -> Game:
         seed: decides the initial weights.
     """
     torch.manual_seed(derive(seed, "initial weights"))
-    setting = Setting(tuple(run.shape), run.classes)
-    tricks = [(part.name, _build(part, Trick)) for part in run.tricks]
+    setting = Setting(run.shape, run.classes)
+    tricks: list[tuple[str, Trick[Any]]] = [(part.name, _build(part, Trick)) for part in run.tricks]
     for _, trick in tricks:
         setting = trick.setting(setting)
     networks = build_target(run.architecture.component)(run.architecture.typed_params, setting)
@@ -73,14 +76,14 @@ def build_game(run: Run, device: torch.device, seed: int) -> Game:
         networks.body = trick.wrap(networks.body, "body")
         networks.head = trick.wrap(networks.head, "head")
     game = Game(networks, setting, (run.loss.name, _build(run.loss, Loss)), tricks)
+    made = [trick.modules(networks, setting) for _, trick in tricks]
     for player in ("generator", "discriminator"):
-        made = [trick.modules(networks, setting) for _, trick in tricks]
         game.extras[player] = nn.ModuleList([modules[player] for modules in made if player in modules])
         game.modules(player).to(device)
     return game
 
 
-def _build(part: Part, contract: type) -> object:
+def _build(part: Part, contract: type[Built]) -> Built:
     built = build_target(part.component)(part.typed_params)
     if not isinstance(built, contract):
         raise ContractError(f"{part.kind} {part.name}: its target must build a ganzoo.api.{contract.__name__}")

@@ -22,6 +22,7 @@ class PlayerStep:
         real: Tensor,
         fake: Tensor,
         labels: Tensor | None,
+        *,
         rng: torch.Generator,
         judge: Callable[[Tensor, Tensor | None, torch.Generator], Verdict],
     ) -> None:

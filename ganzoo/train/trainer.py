@@ -62,14 +62,16 @@ class Trainer:
         real, labels = self.batches.draw()
         with torch.no_grad():
             fake = self._fake(len(real), labels)
-        step = PlayerStep(self.number, real, fake, labels, self.rng, self.game.judge)
+        step = PlayerStep(self.number, real, fake, labels, rng=self.rng, judge=self.game.judge)
         terms = discriminator_terms(self.game, step)
         self.records["discriminator"].add(terms, update(self.optimizers["discriminator"], terms))
 
     def _generator_step(self) -> None:
         real, labels = self.batches.draw()
         with frozen(self.modules["discriminator"]):
-            step = PlayerStep(self.number, real, self._fake(len(real), labels), labels, self.rng, self.game.judge)
+            step = PlayerStep(
+                self.number, real, self._fake(len(real), labels), labels, rng=self.rng, judge=self.game.judge
+            )
             terms = generator_terms(self.game, step)
             self.records["generator"].add(terms, update(self.optimizers["generator"], terms))
 

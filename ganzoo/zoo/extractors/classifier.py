@@ -35,7 +35,7 @@ class Design:
 
 
 DIGITS = Design(
-    "digits-cnn.safetensors", "13b903dc29182d88f9654ee75744ef5a4ddd3d0f13baa48dd0089976b3231a43", 8, (48, 96), 32
+    "digits-cnn.safetensors", "9004af872a9de6cb8d71f636d53a07830ce08c60556208e4587534c98e061422", 8, (48, 96), 32
 )
 MNIST = Design(
     "mnist-cnn.safetensors", "e33233dd03ca9b36f82e6acaa6d8aa783e68b4c54cbbec789b6d3b974cc952ac", 28, (32, 64, 96), 64

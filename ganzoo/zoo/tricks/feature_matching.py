@@ -1,18 +1,15 @@
 """Feature matching (Salimans et al. 2016, section 3.1)."""
 
-from collections.abc import Collection
-
-from ganzoo.api import Player, Step, Terms, Trick
+from ganzoo.api import Step, Terms, Trick
 from ganzoo.zoo.specs.tricks import FeatureMatchingParams
 
 
 class FeatureMatching(Trick[FeatureMatchingParams]):
     """The generator makes its images' mean features equal the real ones', which the discriminator learns to tell."""
 
-    @property
-    def replaces(self) -> Collection[Player]:
-        """The paper's generator has this objective alone."""
-        return ("generator",) if self.params.replace else ()
+    def __init__(self, params: FeatureMatchingParams) -> None:
+        super().__init__(params)
+        self.replaces = ("generator",) if params.replace else ()  # the paper's generator has this objective alone
 
     def generator(self, step: Step) -> Terms:
         """|| E[f(x)] - E[f(G(z))] ||^2, f being the features before the discriminator's head."""

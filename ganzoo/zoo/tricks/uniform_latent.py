@@ -9,5 +9,5 @@ class UniformLatent(Trick[NoParams]):
     """Replaces normal latents with uniform ones."""
 
     def latent(self, z: Tensor, rng: Generator) -> Tensor:
-        """z ~ U[-1, 1], of the same shape."""
+        """Draw z ~ U[-1, 1], of the same shape."""
         return z.uniform_(-1, 1, generator=rng)

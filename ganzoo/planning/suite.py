@@ -1,0 +1,92 @@
+"""Where settings are written: a suite file, and flags over it."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from ganzoo.api import Recipe
+from ganzoo.errors import GanzooError, ParameterError, SuiteError, did_you_mean
+
+Values = Mapping[str, Any]
+
+GRID_KEYS = ("model", "loss", "dataset", "trick", "ablate")
+RUN_KEYS = ("device", "jobs", "out")
+RECIPE_KEYS = tuple(field.name for field in dataclasses.fields(Recipe))
+SUITE_KEYS = (*GRID_KEYS, "extractor", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS, "recipe")
+
+
+class Place(NamedTuple):
+    """Where a value was written: a dotted key of a suite file, or a flag where there is no file."""
+
+    key: str
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        """Return what an error starts with."""
+        return f"{self.file}: {self.key}" if self.file else f"--{self.key.replace('_', '-')}"
+
+    def refuse(self, reason: str) -> GanzooError:
+        """Return the error to raise for a bad value."""
+        return (SuiteError if self.file else ParameterError)(f"{self}: {reason}")
+
+    @contextmanager
+    def blamed(self) -> Generator[None]:
+        """Name the file and the key in errors about what was written there; those of a flag say enough."""
+        try:
+            yield
+        except GanzooError as error:
+            if self.file is None:
+                raise
+            kind = SuiteError if isinstance(error, ParameterError) else type(error)
+            raise kind(f"{self}: {error}") from None
+
+
+class Given(NamedTuple):
+    """A value and where it was written."""
+
+    value: Any
+    place: Place
+
+
+def read_suite(file: Path) -> dict[str, Any]:
+    """Return the checked top-level keys of a suite file.
+
+    Raises:
+        SuiteError: the file is missing, is not TOML, or has a key that no suite has.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SuiteError(f"{file}: no such suite file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{file}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SuiteError(f"{file}: not valid TOML: {error}") from None
+    for key in values:
+        if key not in SUITE_KEYS:
+            raise SuiteError(f'{file}: unknown key "{key}"{near_key(key)}')
+    recipe = values.get("recipe", {})
+    if not isinstance(recipe, dict):
+        raise SuiteError(f"{file}: recipe must be a table, written [recipe], not {recipe!r}")
+    for key in cast("dict[str, Any]", recipe):
+        if key not in RECIPE_KEYS:
+            raise SuiteError(f'{file}: unknown key "recipe.{key}"{did_you_mean(key, RECIPE_KEYS)}')
+    return values
+
+
+def near_key(key: str) -> str:
+    """Return the hint for a key that no suite has."""
+    return f'; did you mean "recipe.{key}"?' if key in RECIPE_KEYS else did_you_mean(key, SUITE_KEYS)
+
+
+def merge(flags: Values, suite: Values, file: Path | None) -> dict[str, Given]:
+    """Return every setting but the recipe, a flag's where there is one; None and () are no flag."""
+    merged = {key: Given(value, Place(key, file)) for key, value in suite.items()}
+    merged |= {key: Given(value, Place(key)) for key, value in flags.items() if value is not None and value != ()}
+    merged.pop("recipe", None)
+    return merged

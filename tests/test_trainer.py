@@ -1,0 +1,235 @@
+"""The trainer: one objective, one backward, one optimiser step a player step, and resuming bit by bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+import ganzoo
+from ganzoo.api import Images, NoParams, Trick
+from ganzoo.data.batches import Batches, to_pixels, to_unit
+from ganzoo.engine.job import Job
+from ganzoo.engine.messages import Options
+from ganzoo.errors import Interrupted
+from ganzoo.registry.lookup import build_target
+from ganzoo.train.optimizer import lr_factor
+from ganzoo.train.record import Record
+from ganzoo.train.step import PlayerStep, discriminator_terms
+from ganzoo.train.trainer import Trainer
+
+CPU = torch.device("cpu")
+
+
+def images(count: int = 64) -> Images:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 1, 8, 8), dtype=np.uint8)
+    return Images(pixels, np.arange(count) % 10)
+
+
+def trainer(model="mlp", loss="bce", steps=5, **request) -> Trainer:
+    recipe = {"steps": steps, "batch_size": 8, **request.pop("recipe", {})}
+    return Trainer(ganzoo.plan(model=model, loss=loss, recipe=recipe, **request).runs[0], images(), CPU, log_every=10)
+
+
+def count_calls(module: torch.nn.Module) -> list[int]:
+    sizes: list[int] = []
+    module.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    return sizes
+
+
+def test_a_batch_passes_the_discriminator_once_a_player_step():
+    """Real and fake for the discriminator; for the generator, fake, and real since feature matching asks for it."""
+    one = trainer(trick="feature-matching:replace=false,label-smoothing")
+    passes = count_calls(one.game.networks.body)
+    one.step()
+    assert passes == [8, 8, 8, 8]
+
+
+def test_the_penalty_adds_one_pass_and_no_optimiser_step():
+    one = trainer(loss="wgan-gp", recipe={"n_critic": 3})
+    passes = count_calls(one.game.networks.body)
+    one.step()
+    assert len(passes) == 3 * 3 + 1
+    steps = {int(state["step"]) for state in one.optimizers["discriminator"].state.values()}
+    assert steps == {3}
+
+
+def test_each_player_differentiates_once(monkeypatch):
+    calls = []
+    backward = torch.Tensor.backward
+    monkeypatch.setattr(torch.Tensor, "backward", lambda *args, **kwargs: calls.append(1) or backward(*args, **kwargs))
+    trainer(trick="feature-matching:replace=false").step()
+    assert len(calls) == 2
+
+
+def test_a_player_never_moves_the_others_weights():
+    one = trainer()
+    weights = {player: [w.clone() for w in one.modules[player].parameters()] for player in one.modules}
+    one._discriminator_step()
+    assert all(map(torch.equal, weights["generator"], one.modules["generator"].parameters()))
+    moved = [w.clone() for w in one.modules["discriminator"].parameters()]
+    one._generator_step()
+    assert all(map(torch.equal, moved, one.modules["discriminator"].parameters()))
+    assert not any(w.requires_grad is False for w in one.modules["discriminator"].parameters())
+
+
+class R1(Trick[NoParams]):
+    """Mescheder et al. 2018: E |grad D(x)|^2 on real images, through the shared pass."""
+
+    differentiates = ("real",)
+
+    def discriminator(self, step):
+        (gradient,) = torch.autograd.grad(step.judge(step.real).logits.sum(), step.real, create_graph=True)
+        return {"penalty": gradient.flatten(1).square().sum(1).mean()}
+
+
+def test_a_penalty_on_real_images_shares_the_pass_of_the_loss():
+    one = trainer()
+    one.game.tricks.append(("r1", R1(NoParams())))
+    passes = count_calls(one.game.networks.body)
+    real, labels = one.batches.draw()
+    step = PlayerStep(0, real, real.clone(), labels, rng=one.rng, judge=one.game.judge)
+    terms = discriminator_terms(one.game, step)
+    assert passes == [8, 8] and terms["r1/penalty"] > 0
+
+
+class Extra(Trick[NoParams]):
+    """Adds a trainable part to the generator's player, as InfoGAN's Q head is."""
+
+    def modules(self, networks, setting):
+        self.q = torch.nn.Linear(networks.features, 3)
+        return {"generator": self.q}
+
+    def generator(self, step):
+        return {"q": self.q(step.judge(step.fake).features).square().mean()}
+
+
+def test_extra_parts_are_trained_by_the_player_that_they_name(monkeypatch):
+    from ganzoo.train import game
+
+    monkeypatch.setattr(game, "build_target", lambda part: Extra if part.name == "ema" else load(part))
+    load = build_target
+    one = trainer(trick="ema")
+    extra = one.game.tricks[0][1]
+    before = extra.q.weight.clone()
+    one._discriminator_step()
+    assert torch.equal(extra.q.weight, before)
+    one._generator_step()
+    assert not torch.equal(extra.q.weight, before)
+
+
+def test_state_goes_through_a_dict_and_back():
+    one, two = trainer(trick="ema", model="dcgan"), trainer(trick="ema", model="dcgan", seeds="5,6")
+    for _ in range(3):
+        one.step()
+    two.load_state_dict(one.state_dict())
+    assert all(map(torch.equal, one.game.sampler().state_dict().values(), two.game.sampler().state_dict().values()))
+    assert (two.number, two.batches.draws) == (one.number, one.batches.draws)
+
+
+def test_batches_are_a_function_of_seed_and_number():
+    one, two = (Batches(images(), 8, seed=3, device=CPU) for _ in range(2))
+    drawn = [one.draw()[0] for _ in range(20)]
+    two.draws = 13
+    assert torch.equal(two.draw()[0], drawn[13])
+    assert not torch.equal(drawn[0], Batches(images(), 8, seed=4, device=CPU).draw()[0])
+
+
+def test_an_epoch_shows_every_image_once():
+    data = Images(np.arange(24, dtype=np.uint8).reshape(24, 1, 1, 1), None)
+    batches = Batches(data, 8, seed=0, device=CPU)
+    for _ in range(2):
+        epoch = torch.cat([to_pixels(batches.draw()[0]) for _ in range(3)])
+        assert sorted(epoch.flatten().tolist()) == list(range(24))
+
+
+def test_pixels_survive_the_way_to_unit_range_and_back():
+    pixels = torch.arange(256, dtype=torch.uint8)
+    assert to_unit(pixels).min() == -1 and to_unit(pixels).max() == 1
+    assert torch.equal(to_pixels(to_unit(pixels)), pixels)
+
+
+def test_rounding_is_that_of_published_scores():
+    assert to_pixels(torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])).tolist() == [0, 0, 128, 255, 255]
+
+
+def test_linear_decay_ends_at_zero():
+    assert [lr_factor("linear", step, 4) for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
+    assert lr_factor("constant", 3, 4) == 1
+
+
+def test_a_record_names_the_first_step_that_was_not_finite():
+    record = Record(5, CPU)
+    for value in (1.0, 3.0, float("nan"), 2.0):
+        record.add({"a": torch.tensor(value)}, torch.tensor(value))
+    assert record.read()[1] == 2
+    record.add({"a": torch.tensor(4.0)}, torch.tensor(4.0))
+    record.add({"a": torch.tensor(8.0), "lazy": torch.tensor(1.0)}, torch.tensor(9.0))
+    assert record.read() == ({"a": 6.0, "lazy": 1.0}, None)
+
+
+class NoReading(TorchFunctionMode):
+    """Fails when a tensor's value is asked for on the host, which on a GPU would be a synchronisation."""
+
+    READS = (torch.Tensor.item, torch.Tensor.tolist, torch.Tensor.__bool__, torch.Tensor.__float__, torch.Tensor.numpy)
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        assert func not in self.READS, f"a training step reads a tensor on the host: {func}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("loss", ["bce", "hinge", "wgan-gp"])
+def test_a_step_reads_no_tensor_on_the_host(loss):
+    one = trainer(model="dcgan", loss=loss, trick="ema,feature-matching,spectral-norm")
+    one.step()
+    with NoReading():
+        one.step()
+
+
+COMBINATIONS = [
+    {"model": "dcgan:width=8", "loss": "bce", "trick": "ema,label-smoothing"},
+    {"model": "dcgan:width=8", "loss": "wgan-gp:n_critic=2", "trick": "spectral-norm,uniform-latent"},
+    {"model": "mlp:generator=32,discriminator=32,conditional=true", "loss": "hinge", "trick": "feature-matching,ttur"},
+]
+
+
+def finish(run, folder: Path, stop_at: tuple[int, ...] = ()):
+    """Carry a run out, interrupted after each of these steps and continued by a new job."""
+    for step in stop_at:
+        with pytest.raises(Interrupted):
+            job(run, folder, stop_at=step).finish()
+        with (folder / "metrics.jsonl").open("a") as log:
+            log.write('{"written after the checkpoint": "by a run that was killed"}\n')
+    return job(run, folder).finish()
+
+
+def job(run, folder: Path, stop_at: int | None = None) -> Job:
+    options = Options(device="cpu", data_root="", cache=str(folder.parent / "cache"))
+    made = Job(run, folder, options, tell=lambda _: None, stopping=lambda: made.trainer.number == stop_at)
+    return made
+
+
+@pytest.mark.parametrize("request_", COMBINATIONS, ids=lambda request_: request_["loss"])
+def test_a_killed_and_resumed_run_ends_bit_identical(request_, tmp_path):
+    recipe = {"steps": 12, "batch_size": 16, "lr_schedule": "linear"}
+    run = ganzoo.plan(**request_, recipe=recipe, samples=50, evaluations=3).runs[0]
+    whole, broken = finish(run, tmp_path / "whole"), finish(run, tmp_path / "broken", stop_at=(1, 7))
+    for file in ("generator-last.safetensors", "generator-best.safetensors", "metrics.jsonl", "samples.png"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes(), file
+    assert (broken.last, broken.best, broken.untrained) == (whole.last, whole.best, whole.untrained)
+    assert not (tmp_path / "broken" / "checkpoint.pt").exists()
+
+
+def test_the_seed_decides_everything(tmp_path):
+    runs = ganzoo.plan(model="mlp", loss="bce", seeds=2, recipe={"steps": 2}, samples=50, evaluations=1).runs
+    first, again, other = (finish(run, tmp_path / str(i)) for i, run in enumerate((runs[0], runs[0], runs[1])))
+    assert first.last == again.last
+    assert first.last != other.last
+
+
+def test_the_best_checkpoint_is_chosen_on_other_samples_than_it_is_reported_on(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, samples=50, evaluations=3).runs[0]
+    result = finish(run, tmp_path / "run")
+    text = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert result.best is not None and str(result.best.score.distance) not in text
