@@ -11,7 +11,7 @@ from ganzoo.engine.job import pick_device
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.evaluate.sampling import sample
 from ganzoo.planning.run import Run
-from ganzoo.results.store import read_json
+from ganzoo.results.store import Result, read_json
 from ganzoo.train.checkpoint import load_weights
 from ganzoo.train.game import Game, build_game
 from ganzoo.train.seeds import generator
@@ -28,12 +28,17 @@ class Sampler:
         """Load the `best` or `last` generator of a finished run.
 
         Raises:
-            ResultsError: the folder is not a finished run's, or its weights are damaged.
+            ResultsError: the folder is not that of a run which trained to its end, or its weights are damaged.
         """
         if which not in ("best", "last"):
             raise ParameterError(f'which must be best or last, not "{which}"')
         if not (folder / "config.json").exists():
             raise ResultsError(f"{folder} is not a run: it has no config.json; give a combination's seed-N folder")
+        if not (folder / "result.json").exists():
+            raise ResultsError(f"{folder} has not finished; run the ganzoo bench command that made it again")
+        result: Result = read_json(folder / "result.json", Result)
+        if result.status != "done":
+            raise ResultsError(f"{folder} holds no trained generator: it {result.outcome}")
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
         game = build_game(run, place, run.seed)

@@ -14,7 +14,7 @@ from ganzoo.registry.lookup import build_target, installed
 from ganzoo.train.seeds import generator
 from ganzoo.train.step import PlayerStep, generator_terms
 from ganzoo.train.trainer import Trainer
-from ganzoo.zoo.architectures.dcgan import halvings
+from ganzoo.zoo.architectures.dcgan import sides
 
 
 def component(kind: str, name: str, **values):
@@ -62,7 +62,8 @@ def test_dcgan_fits_every_multiple_of_four(side):
 
 
 def test_dcgan_halves_as_the_paper_does():
-    assert {side: halvings(side) for side in (8, 12, 28, 32, 64, 128)} == {8: 2, 12: 2, 28: 2, 32: 3, 64: 4, 128: 5}
+    assert sides(64) == [64, 32, 16, 8, 4]  # figure 1
+    assert (sides(8), sides(28), sides(32)) == ([8, 4, 2], [28, 14, 7, 3], [32, 16, 8, 4])
 
 
 def test_dcgan_at_64_has_the_papers_widths():

@@ -1,19 +1,25 @@
-"""Image files become uint8 arrays of one shape. No torch."""
+"""Image files become uint8 arrays of one shape, once for all processes. No torch."""
 
 from __future__ import annotations
 
 import io
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganzoo.api import Images
+from ganzoo.data.cache import cached, stat_key
 from ganzoo.errors import DataError
+from ganzoo.paths import cache_dir
 
+VERSION = 1
+"""Of the pixels that an image file becomes here; part of the key, so that a change never reads older ones."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 """What Pillow may take a file for, whatever its name; its other readers run programs or need plugins."""
 CHUNK = 64
@@ -29,6 +35,19 @@ class Source(NamedTuple):
     name: str
     """Where it is, for error messages."""
     read: Callable[[], bytes]
+
+
+def decode_once(sources: Sequence[Source], files: Iterable[Path], shape: Shape, channels: int, size: int) -> np.ndarray:
+    """Decode as `decode_all` does, or return what any process has decoded before.
+
+    `files` are those that the sources, and their order, come from; where one changes, all are decoded again.
+    """
+
+    def decode() -> Images:
+        return Images(decode_all(sources, shape, channels, size), None)
+
+    key = f"{VERSION}-{'x'.join(map(str, shape))}-{channels}-{size}-{stat_key(files)}"
+    return cached(key, decode, cache_dir() / "decoded").pixels
 
 
 def decode_all(sources: Sequence[Source], shape: Shape, channels: int, size: int) -> np.ndarray:

@@ -122,13 +122,16 @@ class Job:
     def _read_records(self) -> tuple[int, str] | None:
         """Log the terms since the last reading; return where they stopped being finite."""
         means: dict[str, dict[str, float]] = {}
+        bad: list[tuple[int, str]] = []
         for player, record in self.trainer.records.items():
             if record.steps == 0:
                 return None
             started = self.trainer.number - record.steps // self._steps_of(player)
             means[player], first_bad = record.read()
             if first_bad is not None:
-                return started + first_bad // self._steps_of(player), f"the {player}'s loss is not finite"
+                bad.append((started + first_bad // self._steps_of(player), f"the {player}'s loss is not finite"))
+        if bad:  # one player's breaks the other's a step later
+            return min(bad, key=lambda found: found[0])
         self.log.write({"step": self.trainer.number, **means})
         self.tell(Event(kind="progress", step=self.trainer.number, values={"terms": means}))
         return None
@@ -242,11 +245,19 @@ def _peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
 
 
+def _processor() -> str:
+    """Return the processor's name where the system tells it, else its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
+
+
 def _environment(device: torch.device, threads: int) -> dict[str, str]:
     """Return what a number depends on besides the run: recorded, not part of its identity."""
     cuda = device.type == "cuda"
     return {
-        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
         "threads": str(threads),
         "mode": "eager",
         "precision": "float32",

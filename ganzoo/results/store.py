@@ -49,6 +49,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, int] = {}
     environment: dict[str, str] = {}
 
+    @property
+    def outcome(self) -> str:
+        """How the run ended, e.g. `diverged at step 300: the generator's loss is not finite`."""
+        where = f" at step {self.step:,}" if self.status == "diverged" else ""
+        return f"{self.status}{where}: {self.reason}" if self.reason else f"{self.status}{where}"
+
 
 class Grid(msgspec.Struct, frozen=True):
     """The runs that a results folder is for."""

@@ -175,7 +175,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
         folder=runs[0].folder.parent,
         runs=len(results),
         done=len(done),
-        failures=tuple(_failure(result) for result in results if result.status != "done"),
+        failures=tuple(f"seed {result.seed} {result.outcome}" for result in results if result.status != "done"),
         last_distance=over(lambda result: result.last, lambda score: score.distance),
         best_distance=over(lambda result: result.best, lambda score: score.distance),
         last_score=over(lambda result: result.last, lambda score: score.classifier),
@@ -187,11 +187,6 @@ def _row(runs: Sequence[_Ended]) -> Row:
         peak_memory_bytes=max(result.peak_memory_bytes for result in results),
         parameters=max((result.parameters for result in results), key=len),
     )
-
-
-def _failure(result: Result) -> str:
-    where = f"diverged at step {result.step}" if result.status == "diverged" else "failed"
-    return f"seed {result.seed} {where}: {result.reason}"
 
 
 def _environment(result: Result) -> str:

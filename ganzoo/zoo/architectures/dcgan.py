@@ -2,8 +2,9 @@
 
 Section 3's guidelines: strided convolutions instead of pooling, no hidden dense layers, batch norm in both networks but
 not at the generator's output and the discriminator's input, ReLU in the generator, LeakyReLU in the discriminator.
-The paper's 64x64 network has four halvings down to 4x4. Other sizes are halved while the side stays at least 4, and at
-least twice: 8 -> 4 -> 2, 28 -> 14 -> 7, 32 -> 16 -> 8 -> 4.
+The paper's 64x64 network has four halvings down to 4x4. Other sizes are halved, rounding down, until the side is at most
+4, and at least twice: 8 -> 4 -> 2, 28 -> 14 -> 7 -> 3, 32 -> 16 -> 8 -> 4. So the discriminator's last features see the
+whole image at every size.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ def build(params: DCGANParams, setting: Setting) -> Networks:
     return Networks(generator, body, head, latent=params.latent, features=body.features)
 
 
-def halvings(side: int) -> int:
-    """Return how often an image is halved: while the side stays at least 4, and at least twice."""
-    count = 2
-    while side % 2 ** (count + 1) == 0 and side // 2 ** (count + 1) >= 4:
-        count += 1
-    return count
+def sides(side: int) -> list[int]:
+    """Return the sides that an image is halved to, from its own down to at most 4, and at least two halvings down."""
+    found = [side, side // 2, side // 4]
+    while found[-1] > 4:
+        found.append(found[-1] // 2)
+    return found
 
 
 class Generator(nn.Module):
@@ -41,15 +42,17 @@ class Generator(nn.Module):
     def __init__(self, params: DCGANParams, setting: Setting) -> None:
         super().__init__()
         channels, side, _ = setting.shape
-        count = halvings(side)
-        widths = [params.width * 2**i for i in reversed(range(count))]
-        self.start = (widths[0], side // 2**count, side // 2**count)
+        *above, least = sides(side)
+        widths = [params.width * 2**i for i in reversed(range(len(above)))]
+        self.start = (widths[0], least, least)
         self.classes = nn.Embedding(setting.classes, params.latent) if setting.classes else None
         inputs = params.latent * (2 if setting.classes else 1)
         self.project = nn.Linear(inputs, self.start[0] * self.start[1] * self.start[2])
         layers: list[nn.Module] = [norm_2d(params.norm, widths[0]), nn.ReLU()]
-        for before, after in pairwise(widths):
-            layers += [nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), norm_2d(params.norm, after), nn.ReLU()]
+        odd = [above_it % 2 for above_it in reversed(above)]  # 3 -> 7 takes one row and column more than 3 -> 6
+        for (before, after), extra in zip(pairwise(widths), odd, strict=False):
+            double = nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=extra, bias=False)
+            layers += [double, norm_2d(params.norm, after), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
 
     def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
@@ -65,15 +68,15 @@ class Body(nn.Module):
     def __init__(self, params: DCGANParams, setting: Setting) -> None:
         super().__init__()
         channels, side, _ = setting.shape
-        count = halvings(side)
-        widths = [params.width * 2**i for i in range(count)]
+        *above, least = sides(side)
+        widths = [params.width * 2**i for i in range(len(above))]
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, 2, 1), nn.LeakyReLU(params.slope)]
         for before, after in pairwise(widths):
             norm = norm_2d(params.critic_norm, after)
             bias = params.critic_norm == "none"
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=bias), norm, nn.LeakyReLU(params.slope)]
         self.layers = nn.Sequential(*layers)
-        self.features = widths[-1] * (side // 2**count) ** 2
+        self.features = widths[-1] * least**2
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, C, H, W) to features (N, features)."""

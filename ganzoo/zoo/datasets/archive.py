@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from ganzoo.api import DataInfo, Images, Split
-from ganzoo.data.decode import Shape, Source, decode_all, decode_image
+from ganzoo.data.decode import Shape, Source, decode_image, decode_once
 from ganzoo.data.locate import is_hidden, is_image, locate_split
 from ganzoo.errors import DataError
 from ganzoo.zoo.specs.datasets import ZipParams
@@ -47,7 +47,7 @@ def load(params: ZipParams, root: Path, split: Split) -> Images:
         members = _members(archive)
         labels = _labels_of_split(archive, members, info.classes)
         sources = [_source(archive, member) for member in members]
-        return Images(decode_all(sources, info.shape, params.channels, params.size), labels)
+        return Images(decode_once(sources, [path], info.shape, params.channels, params.size), labels)
 
 
 def _path(params: ZipParams, root: Path, split: Split) -> Path:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ganzoo.api import DataInfo, Images, Split
-from ganzoo.data.decode import Source, decode_all
+from ganzoo.data.decode import Source, decode_once
 from ganzoo.data.locate import is_hidden, is_image, locate_split
 from ganzoo.errors import DataError
 from ganzoo.zoo.specs.datasets import FolderParams
@@ -39,7 +39,8 @@ def load(params: FolderParams, root: Path, split: Split) -> Images:
     labels = _labels(chosen, _classes(train), params)
     sources = [Source(str(file), file.read_bytes) for _, file in chosen]
     shape = (params.channels, params.size, params.size)
-    return Images(decode_all(sources, shape, params.channels, params.size), labels)
+    files = [file for _, file in chosen]
+    return Images(decode_once(sources, files, shape, params.channels, params.size), labels)
 
 
 def _folder(params: FolderParams, root: Path, split: Split) -> Path:

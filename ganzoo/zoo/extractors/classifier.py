@@ -38,7 +38,7 @@ DIGITS = Design(
     "digits-cnn.safetensors", "9004af872a9de6cb8d71f636d53a07830ce08c60556208e4587534c98e061422", 8, (48, 96), 32
 )
 MNIST = Design(
-    "mnist-cnn.safetensors", "e33233dd03ca9b36f82e6acaa6d8aa783e68b4c54cbbec789b6d3b974cc952ac", 28, (32, 64, 96), 64
+    "mnist-cnn.safetensors", "a87b56d1683c1aaaca2fb5ae99838fea0b99a49dfe4fc653682c66230f66f82a", 28, (32, 64, 96), 64
 )
 
 

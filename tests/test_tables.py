@@ -1,0 +1,294 @@
+"""Tables say what the runs scored, over how many seeds, under which protocol, and what went wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import ganzoo
+from ganzoo.errors import ResultsError
+from ganzoo.evaluate.protocol import Protocol, Score
+from ganzoo.planning.run import Run
+from ganzoo.results.store import Checkpoint, Result, open_grid, run_folder, write_json
+from ganzoo.results.summary import Row, Spread, Summary, spread, summarise
+from ganzoo.results.tables import cells, header, notes, to_csv, to_json, to_latex, to_markdown
+from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
+
+PROTOCOL = Protocol(
+    dataset="digits",
+    data_sha256="d" * 64,
+    reference="train",
+    reference_count=1198,
+    samples=599,
+    floor="599 real images, test split",
+    extractor="digits-cnn",
+    extractor_sha256="e" * 64,
+    resize="none",
+    splits=10,
+)
+FLOOR = Score(2.5, 9.5, 0.1)
+
+
+def runs(**request: object) -> tuple[Run, ...]:
+    return ganzoo.plan(**{"model": "mlp", "loss": "bce", **request}).runs
+
+
+def at(step: int, distance: float, classifier: float) -> Checkpoint:
+    return Checkpoint(step, Score(distance, classifier, 0.0))
+
+
+def done(run: Run, last: float, best: float | None = None, **fields: object) -> Result:
+    """Return the result of a run whose distances were `last` and `best`; its classifier scores are a tenth."""
+    best = last if best is None else best
+    known = {
+        "run": run.id, "combination": run.combination, "seed": run.seed, "status": "done", "step": 1000,
+        "last": at(1000, last, last / 10), "best": at(800, best, best / 10), "untrained": at(0, 100 + last, 1.0),
+        "floor": FLOOR, "protocol": PROTOCOL, "images_seen": 64_000, "device_seconds": 10.0 + run.seed,
+        "peak_memory_bytes": 3 * 2**20, "parameters": {"generator": 1_500_000, "discriminator": 2_500},
+        "environment": {"device": "CPU", "threads": "1", "mode": "eager", "precision": "float32", "torch": "2.0",
+                        "python": "3.11", "system": "Linux"},
+    }  # fmt: skip
+    return Result(**(known | fields))  # type: ignore[arg-type]
+
+
+def ended_early(run: Run, status: str, reason: str, step: int = 0, **fields: object) -> Result:
+    return Result(
+        run=run.id, combination=run.combination, seed=run.seed, status=status, reason=reason, step=step, **fields  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def write(out: Path, grid: tuple[Run, ...], *results: Result) -> Path:
+    """Leave a results folder in which the first runs of a grid have ended."""
+    with open_grid(out, grid):
+        for run, result in zip(grid, results, strict=False):
+            folder = run_folder(out, run)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "config.json", run)
+            write_json(folder / "result.json", result)
+    return out
+
+
+def table(out: Path, *results_of: float, **request: object) -> Summary:
+    grid = runs(seeds=len(results_of), **request)
+    return summarise([write(out, grid, *(done(run, last) for run, last in zip(grid, results_of, strict=True)))])
+
+
+# Numbers ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_spread_is_mean_and_sample_sd() -> None:
+    assert spread([10.0, 12.0, 17.0]) == Spread(13.0, pytest.approx(math.sqrt((9 + 1 + 16) / 2)), 3)
+    assert str(spread([10.0, 12.0, 17.0])) == "13.00 ± 3.61"
+
+
+def test_one_seed_has_no_sd_and_none_no_spread() -> None:
+    assert spread([4.0]) == Spread(4.0, None, 1)
+    assert str(spread([4.0])) == "4.00"
+    assert spread([]) is None
+
+
+def test_a_row_is_mean_and_sd_over_seeds(tmp_path: Path) -> None:
+    grid = runs(seeds=2)
+    (row,) = summarise([write(tmp_path, grid, done(grid[0], 10, 8), done(grid[1], 14, 9))]).rows
+    assert row.last_distance == Spread(12.0, pytest.approx(math.sqrt(8)), 2)
+    assert row.best_distance == Spread(8.5, pytest.approx(math.sqrt(0.5)), 2)
+    assert row.last_score == Spread(pytest.approx(1.2), pytest.approx(math.sqrt(0.08)), 2)
+    assert row.best_score == Spread(pytest.approx(0.85), pytest.approx(math.sqrt(0.005)), 2)
+    assert row.untrained_distance == Spread(112.0, pytest.approx(math.sqrt(8)), 2)
+    assert row.device_seconds == Spread(10.5, pytest.approx(math.sqrt(0.5)), 2)
+    assert (row.runs, row.done, row.failures, row.failure_rate, row.best_steps) == (2, 2, (), 0.0, (800, 800))
+
+
+def test_the_best_mean_comes_first_and_rows_without_a_score_last(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge", "wgan-gp"])
+    results = (ended_early(grid[0], "failed", "Boom: b"), done(grid[1], 9), done(grid[2], 8))
+    summary = summarise([write(tmp_path, grid, *results)])
+    assert [row.combination for row in summary.rows] == ["mlp + wgan-gp", "mlp + hinge", "mlp + bce"]
+
+
+def test_runs_that_diverge_or_fail_stay_in_the_table_and_out_of_the_mean(tmp_path: Path) -> None:
+    grid = runs(seeds=4)
+    results = (
+        done(grid[0], 10),
+        ended_early(grid[1], "diverged", "the generator's loss is not finite", 1300, protocol=PROTOCOL),
+        done(grid[2], 20),
+        ended_early(grid[3], "failed", "ValueError: no"),
+    )
+    summary = summarise([write(tmp_path, grid, *results)])
+    (row,) = summary.rows
+    assert (row.runs, row.done, row.failure_rate) == (4, 2, 0.5)
+    assert row.last_distance == Spread(15.0, pytest.approx(math.sqrt(50)), 2)
+    assert row.failures == (
+        "seed 1 diverged at step 1,300: the generator's loss is not finite",
+        "seed 3 failed: ValueError: no",
+    )
+    text = dict(zip(header(summary.tables[0]), cells(summary.tables[0])[0], strict=True))
+    assert (text["n"], text["failed"]) == ("2", "2/4")
+    assert text["remarks"] == "; ".join(["best at step 800, 800", *row.failures])
+
+
+def test_a_combination_that_never_scored_is_a_row_without_numbers(tmp_path: Path) -> None:
+    (run,) = grid = runs()
+    (only,) = summarise([write(tmp_path, grid, ended_early(run, "failed", "ValueError: no"))]).tables
+    (row,) = cells(only)
+    assert row[:7] == ["mlp + bce", "-", "-", "-", "-", "0", "1/1"]
+    assert header(only)[1:5] == ["FD last", "FD best", "CS last", "CS best"]
+
+
+def test_every_run_without_a_result_is_pending_whether_it_has_begun_or_not(tmp_path: Path) -> None:
+    grid = runs(seeds=5)
+    write(tmp_path, grid, done(grid[0], 10))
+    begun = run_folder(tmp_path, grid[1])
+    begun.mkdir()
+    write_json(begun / "config.json", grid[1])
+    summary = summarise([tmp_path])
+    assert (summary.pending, summary.rows[0].runs) == (4, 1)
+    assert notes(summary)[-1].startswith("4 runs have no result yet")
+
+
+def test_a_run_that_two_folders_hold_counts_once(tmp_path: Path) -> None:
+    grid = runs(seeds=2)
+    first = write(tmp_path / "a", grid, done(grid[0], 10), ended_early(grid[1], "failed", "a power cut"))
+    second = write(tmp_path / "b", grid, done(grid[0], 10), done(grid[1], 14))
+    (row,) = summarise([first, second, first]).rows
+    assert (row.runs, row.done, row.last_distance) == (2, 2, Spread(12.0, pytest.approx(math.sqrt(8)), 2))
+
+
+# Protocols ----------------------------------------------------------------------------------------------------------
+
+
+def test_scores_of_different_protocols_are_not_ranked(tmp_path: Path) -> None:
+    grid = runs(seeds=2)
+    fewer = msgspec.structs.replace(PROTOCOL, samples=50)
+    write(tmp_path, grid, done(grid[0], 10), done(grid[1], 10, protocol=fewer))
+    with pytest.raises(ResultsError, match=r"different protocols.* differ in: samples \(599 / 50\)\."):
+        summarise([tmp_path])
+
+
+def test_each_dataset_has_a_table_of_its_own(tmp_path: Path) -> None:
+    grid = runs(dataset=["digits", "mnist"], loss=["bce", "hinge"])
+    mnist = msgspec.structs.replace(PROTOCOL, dataset="mnist", extractor="mnist-cnn")
+    results = (*(done(run, 10) for run in grid[:2]), *(done(run, 20, protocol=mnist) for run in grid[2:]))
+    summary = summarise([write(tmp_path, grid, *results)])
+    assert [(one.dataset, len(one.rows), header(one)[1]) for one in summary.tables] == [
+        ("digits", 2, "FD-digits-cnn last"),
+        ("mnist", 2, "FD-mnist-cnn last"),
+    ]
+    assert len(summary.rows) == 4
+    assert re.findall(r"^\*\*(.*)\*\*$", to_markdown(summary), re.MULTILINE) == ["digits", "mnist"]
+    assert to_latex(summary).count(r"\begin{tabular}") == 2
+    lines = list(csv.DictReader(to_csv(summary).splitlines()))
+    assert [(line["dataset"], line["FD-digits-cnn last"], line["FD-mnist-cnn last"]) for line in lines] == [
+        ("digits", "10.0", ""), ("digits", "10.0", ""), ("mnist", "", "20.0"), ("mnist", "", "20.0"),
+    ]  # fmt: skip
+
+
+def test_only_the_inception_network_itself_gives_an_fid_and_an_is(tmp_path: Path) -> None:
+    (run,) = grid = runs()
+    for sha256, names in ((INCEPTION_2015_SHA256, ("FID", "IS")), ("0" * 64, ("FD-inception", "CS-inception"))):
+        protocol = msgspec.structs.replace(PROTOCOL, extractor="inception", extractor_sha256=sha256)
+        (only,) = summarise([write(tmp_path / sha256[:4], grid, done(run, 10, protocol=protocol))]).tables
+        assert header(only)[1:5] == [f"{names[0]} last", f"{names[0]} best", f"{names[1]} last", f"{names[1]} best"]
+
+
+def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="is not a results folder: it has no grid.json"):
+        summarise([tmp_path])
+
+
+# Texts --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cells_of_a_row(tmp_path: Path) -> None:
+    (only,) = table(tmp_path, 10.0, 14.0).tables
+    row, floor, untrained = cells(only)
+    assert row == [
+        "mlp + bce", "12.00 ± 2.83", "12.00 ± 2.83", "1.20 ± 0.28", "1.20 ± 0.28", "2", "0/2", "64,000", "10.5",
+        "3 MiB", "1.50M + 2.50k", "best at step 800, 800",
+    ]  # fmt: skip
+    assert floor[:5] == ["real images (floor)", "2.50", "2.50", "9.50", "9.50"]
+    assert untrained[:3] == ["untrained generator (lowest)", "112.00", "112.00"]
+
+
+def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
+    text = "\n".join(notes(table(tmp_path, 10.0)))
+    for part in ("599 generated images", "digits-cnn", PROTOCOL.fingerprint, "CPU, 1 thread(s) a run", "torch 2.0"):
+        assert part in text
+    assert "no result yet" not in text
+
+
+NASTY = r"Odd_Error: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
+
+
+@pytest.fixture
+def nasty(tmp_path: Path) -> Summary:
+    """Return a table in whose remarks every format finds characters of its own."""
+    grid = runs(trick="label-smoothing:real=0.8", seeds=2)
+    return summarise([write(tmp_path, grid, done(grid[0], 10), ended_early(grid[1], "failed", NASTY))])
+
+
+def remarks(row: Row) -> str:
+    return f"best at step 800; {row.failures[0]}"
+
+
+def test_markdown_parses_back(nasty: Summary) -> None:
+    lines = [line for line in to_markdown(nasty).splitlines() if line.startswith("|")]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    found = [[re.sub(r"\\(\W)", r"\1", cell.strip()) for cell in row] for row in rows]
+    (only,) = nasty.tables
+    assert [found[0], *found[2:]] == [header(only), *cells(only)]
+    assert set("".join(found[1])) == set("-:")
+    assert NASTY in found[2][-1]
+
+
+def test_csv_parses_back(nasty: Summary) -> None:
+    (line,) = csv.DictReader(to_csv(nasty).splitlines())
+    assert line["combination"] == "mlp + bce + label-smoothing:real=0.8"
+    assert (float(line["FD-digits-cnn last"]), line["FD-digits-cnn last sd"], line["n"]) == (10.0, "", "1")
+    assert (line["failures"], line["failure_rate"]) == (f"seed 1 failed: {NASTY}", "0.5")
+    assert (float(line["floor"]), line["protocol"]) == (2.5, PROTOCOL.fingerprint)
+
+
+def test_csv_gives_sds_a_column_of_their_own(tmp_path: Path) -> None:
+    (line,) = csv.DictReader(to_csv(table(tmp_path, 10.0, 14.0)).splitlines())
+    assert float(line["FD-digits-cnn last sd"]) == pytest.approx(math.sqrt(8))
+    assert float(line["device_seconds sd"]) == pytest.approx(math.sqrt(0.5))
+
+
+def test_json_holds_everything(nasty: Summary) -> None:
+    value = json.loads(to_json(nasty))
+    (only,) = value["tables"]
+    (row,) = only["rows"]
+    assert (only["dataset"], only["distance"], only["score"]) == ("digits", "FD-digits-cnn", "CS-digits-cnn")
+    assert msgspec.convert({k: v for k, v in only["protocol"].items() if k != "fingerprint"}, Protocol) == PROTOCOL
+    assert only["floor"] == {"distance": 2.5, "classifier": 9.5, "classifier_sd": 0.1}
+    assert row["last_distance"] == {"mean": 10.0, "sd": None, "n": 1}
+    assert (row["failures"], row["failure_rate"]) == ([f"seed 1 failed: {NASTY}"], 0.5)
+    assert value["pending"] == 0
+
+
+def test_latex_escapes_what_latex_would_take_for_its_own(nasty: Summary) -> None:
+    lines = to_latex(nasty).splitlines()
+    body = [line for line in lines if line.endswith(r"\\")]
+    (only,) = nasty.tables
+    assert [len(re.split(r"(?<!\\)&", line)) for line in body] == [len(header(only))] * (1 + len(cells(only)))
+    for written in (
+        r"Odd\_Error: 100\% of a|b \& c\textbackslash{}d \#1",
+        r"\{y\} \textasciitilde{}z\textasciicircum{}2 \$3",
+    ):
+        assert written in body[1]
+    assert all(line.startswith(("%", "\\", "combination", "mlp", "real", "untrained")) for line in lines)
+
+
+def test_every_format_can_be_had_before_a_run_has_ended(tmp_path: Path) -> None:
+    summary = summarise([write(tmp_path, runs())])
+    assert json.loads(to_json(summary))["tables"] == []
+    assert "1 run has no result yet" in to_markdown(summary)
+    assert "1 run has no result yet" in to_latex(summary)
+    assert list(csv.reader(to_csv(summary).splitlines())) in ([], [[]])
