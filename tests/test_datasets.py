@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from ganzoo.api import DatasetSpec, Images, NoParams
+from ganzoo.data import decode
 from ganzoo.data.cache import cached, is_intact, stat_key
 from ganzoo.data.decode import Source, decode_image
 from ganzoo.errors import DataError, ParameterError
@@ -546,6 +547,65 @@ def test_processes_that_ask_at_once_build_once(tmp_path: Path):
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     assert built.value == 1
+
+
+def only_decoded(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[int]:
+    """Use an empty cache, and return a list that grows with how many images are decoded at a time."""
+    counts: list[int] = []
+    decode_all = decode.decode_all
+
+    def counting(sources: Any, *rest: Any) -> np.ndarray:
+        counts.append(len(sources))
+        return decode_all(sources, *rest)
+
+    monkeypatch.setenv("GANZOO_CACHE", str(cache))
+    monkeypatch.setattr(decode, "decode_all", counting)
+    return counts
+
+
+def corners(images: Images) -> list[tuple[int, int]]:
+    """Return the first value and the label of each image."""
+    assert images.labels is not None
+    return list(zip(images.pixels[:, 0, 0, 0].tolist(), images.labels.tolist(), strict=True))
+
+
+def test_a_folder_is_decoded_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    counts = only_decoded(monkeypatch, tmp_path / "cache")
+    images = put(tmp_path / "images", {"a/0.png": plain(10), "b/0.png": plain(20), "b/1.png": plain(30)})
+    params = FolderParams(str(images), size=8, channels=1)
+    for _ in range(2):
+        assert corners(folder.load(params, tmp_path, "train")) == [(10, 0), (20, 1), (30, 1)]
+    assert counts == [3]
+    put(images, {"b/1.png": plain(99)})
+    assert folder.load(params, tmp_path, "train").pixels[2, 0, 0, 0] == 99
+    put(images, {"b/2.png": plain(5)})
+    assert len(folder.load(params, tmp_path, "train").pixels) == 4
+    assert folder.load(FolderParams(str(images), size=4, channels=1), tmp_path, "train").pixels.shape == (4, 1, 4, 4)
+    assert counts == [3, 3, 4, 4]
+
+
+def test_a_moved_label_needs_no_decoding_and_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Labels are read anew: those of a test split hang on the training split's class folders."""
+    counts = only_decoded(monkeypatch, tmp_path / "cache")
+    train = put(tmp_path / "train", {"a/0.png": plain(1), "b/0.png": plain(2)})
+    test = put(tmp_path / "test", {"b/0.png": plain(3)})
+    params = FolderParams(str(train), size=8, channels=1, test=str(test))
+    assert corners(folder.load(params, tmp_path, "test")) == [(3, 1)]
+    put(train, {"aa/0.png": plain(4)})
+    assert corners(folder.load(params, tmp_path, "test")) == [(3, 2)]
+    assert counts == [1]
+
+
+def test_a_zip_is_decoded_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    counts = only_decoded(monkeypatch, tmp_path / "cache")
+    file = tmp_path / "images.zip"
+    params = ZipParams(zipped(file, {"0.png": plain(10), "1.png": plain(20)}, [["0.png", 1], ["1.png", 0]]))
+    for _ in range(2):
+        assert corners(archive.load(params, tmp_path, "train")) == [(10, 1), (20, 0)]
+    assert counts == [2]
+    zipped(file, {"0.png": plain(30)})
+    assert archive.load(params, tmp_path, "train").pixels[:, 0, 0, 0].tolist() == [30]
+    assert counts == [2, 1]
 
 
 def test_a_key_of_files_changes_with_them(tmp_path: Path):

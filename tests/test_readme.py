@@ -1,5 +1,7 @@
 """README's two commands are there as written, and continuous integration runs the second."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,9 @@ def test_the_suite_that_readme_names_exists() -> None:
 
 def test_ci_ends_with_the_test_command() -> None:
     assert [line for line in lines(ROOT / ".ci" / "run") if line][-1] == TEST
+
+
+def test_readme_shows_what_the_code_and_the_tables_say() -> None:
+    """Its blocks are written by tools/render_readme.py."""
+    done = subprocess.run([sys.executable, ROOT / "tools" / "render_readme.py", "--check"], check=False)
+    assert done.returncode == 0, "run: python3 tools/run.py python tools/render_readme.py"

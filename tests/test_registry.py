@@ -286,7 +286,7 @@ def test_a_claim_counts_even_where_it_is_broken(make_distribution):
     with pytest.raises(AmbiguousNameError):
         registry.get("loss", "bce")
     assert registry.get("loss", "ganzoo-core/bce").distribution == "ganzoo-core"
-    with pytest.raises(BrokenPluginError, match="ganzoo-rival/bce 1.0 is broken: importing absent_module"):
+    with pytest.raises(BrokenPluginError, match=r"ganzoo-rival/bce 1\.0 is broken: importing absent_module"):
         registry.get("loss", "ganzoo-rival/bce")
 
 

@@ -67,11 +67,12 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
             kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), options)
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
-        slots = min(len(todo), jobs or (1 if kind == "cuda" else cores()))
+        # Of the whole grid, so that what is continued has as many threads as before and ends with the same numbers
+        slots = min(len(placed), jobs or (1 if kind == "cuda" else cores()))
         options = Options(
             device=kind, data_root=options.data_root, cache=options.cache, threads=max(1, cores() // slots)
         )
-        watcher.begin(todo, len(placed) - len(todo), slots, kind)
+        watcher.begin(todo, len(placed) - len(todo), min(len(todo), slots), kind)
 
         def listen(one: Placed, event: Event) -> None:
             if event.kind == "error":
@@ -87,8 +88,16 @@ def _needs(run: Run) -> str:
 
 
 def _fairly(todo: Sequence[Placed]) -> list[Placed]:
-    """Order runs by seed, so that an interrupted grid has one seed of everything before it has two of anything."""
-    return sorted(todo, key=lambda one: one.run.seed)
+    """Order runs by seed, so that an interrupted grid has one seed of everything before it has two of anything.
+
+    Among the runs of a seed the longest comes first, so that none is left to end alone.
+    """
+    return sorted(todo, key=lambda one: (one.run.seed, -_images(one.run)))
+
+
+def _images(run: Run) -> int:
+    """Return how many real images a run's discriminator will see."""
+    return run.recipe["steps"] * run.recipe["n_critic"] * run.recipe["batch_size"]
 
 
 def _write_failure(placed: Placed, event: Event) -> None:

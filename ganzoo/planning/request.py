@@ -120,14 +120,14 @@ def _extractor(value: Any, place: Place) -> Asked:
 
 def _seeds(value: Any, place: Place) -> tuple[int, ...]:
     try:
-        seeds = _seed_numbers(value)
+        seeds = tuple(_seed_numbers(value)[: MOST_SEEDS + 1])
     except (TypeError, ValueError):
-        seeds = []
+        seeds = ()
+    if len(seeds) > MOST_SEEDS:
+        raise place.refuse(f'at most {MOST_SEEDS:,} seeds; for one seed by its number, write a list: "7," or [7]')
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise place.refuse(f"write how many (3) or which (0,7,9), each once and not negative, not {value!r}")
-    if len(seeds) > MOST_SEEDS:
-        raise place.refuse(f'{len(seeds):,} seeds are more than {MOST_SEEDS:,}; for one seed, write "{len(seeds)},"')
-    return tuple(seeds)
+    return seeds
 
 
 def _seed_numbers(value: Any) -> range | list[int]:

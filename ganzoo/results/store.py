@@ -131,7 +131,7 @@ def open_grid(out: Path, runs: tuple[Run, ...]) -> Iterator[None]:
     except BrokenPipeError:  # whoever read what is printed has gone; not the folder's fault
         raise
     except OSError as error:
-        raise ResultsError(f"cannot write results to {out}: {error.strerror}; choose another --out") from None
+        raise ResultsError(f"cannot write results to {out}: {error.strerror or error}; choose another --out") from None
 
 
 def _claim(out: Path, runs: tuple[Run, ...]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganzoo.api import Paper, Recipe, Setting, Spec, param
 
@@ -53,7 +53,7 @@ def _dcgan_refuses(params: DCGANParams, setting: Setting) -> str | None:
     return None
 
 
-_RECIPE = Recipe(optimizer="adam", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999)
+_ADAM = Recipe(optimizer="adam", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999)
 
 DCGAN = Spec(
     kind="architecture",
@@ -65,7 +65,7 @@ DCGAN = Spec(
         "arXiv:1511.06434",
     ),
     params=DCGANParams,
-    recipe=_RECIPE,  # section 4; its batch of 128 is left to the user, since the loss papers use 64
+    recipe=replace(_ADAM, batch_size=128),  # section 4
     provides=_conditioning,
     requires=_labels,
     refuse=_dcgan_refuses,
@@ -77,7 +77,7 @@ MLP = Spec(
     summary="fully connected networks, for any image shape",
     paper=Paper("Generative Adversarial Nets", 2014, "arXiv:1406.2661"),
     params=MLPParams,
-    recipe=_RECIPE,
+    recipe=_ADAM,
     provides=_conditioning,
     requires=_labels,
 )

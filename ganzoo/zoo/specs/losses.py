@@ -45,7 +45,13 @@ WGAN_GP = Spec(
     paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
     params=WGANGPParams,
     recipe=lambda params: Recipe(
-        optimizer="adam", generator_lr=1e-4, discriminator_lr=1e-4, beta1=0.0, beta2=0.9, n_critic=params.n_critic
+        optimizer="adam",
+        generator_lr=1e-4,
+        discriminator_lr=1e-4,
+        beta1=0.0,
+        beta2=0.9,
+        batch_size=64,  # of its DCGAN experiments; the rest is algorithm 1
+        n_critic=params.n_critic,
     ),
     conflicts={"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"},
 )
