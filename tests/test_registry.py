@@ -279,15 +279,21 @@ def test_the_full_name_works_where_nothing_is_ambiguous(sphere):
     assert component.shown_name == "sphere"
 
 
-def test_a_claim_counts_even_where_it_is_broken(make_distribution):
+def test_a_broken_rival_takes_no_name_away(make_distribution):
     make_distribution("ganzoo-core", {"ganzoo.losses": {"bce": "sphere:SPEC"}}, {"sphere": LOSS})
     folder = make_distribution("ganzoo-rival", {"ganzoo.losses": {"bce": "absent_module:SPEC"}})
     registry = discover([str(folder)])
-    with pytest.raises(AmbiguousNameError):
-        registry.get("loss", "bce")
-    assert registry.get("loss", "ganzoo-core/bce").distribution == "ganzoo-core"
+    assert registry.get("loss", "bce").full_name == "ganzoo-core/bce"
     with pytest.raises(BrokenPluginError, match=r"ganzoo-rival/bce 1\.0 is broken: importing absent_module"):
         registry.get("loss", "ganzoo-rival/bce")
+
+
+def test_what_a_plugin_prints_at_import_stays_out_of_standard_output(make_distribution, capsys):
+    folder = make_distribution(
+        "ganzoo-loud", {"ganzoo.losses": {"loud": "loud:SPEC"}}, {"loud": "print('hello')\n" + LOSS}
+    )
+    assert only(discover([str(folder)]), "loud").state == "ok"
+    assert capsys.readouterr() == ("", "hello\n")
 
 
 def test_one_name_in_two_kinds_is_not_ambiguous(make_distribution):

@@ -100,8 +100,8 @@ def _start_run(placed: Placed, options: Options) -> subprocess.Popen[bytes]:
 
 def _start(task: Task, output: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a process of its own session, so that Ctrl-C reaches it only through `_stop`."""
-    threads = {"OMP_NUM_THREADS": str(task.options.threads), "OMP_WAIT_POLICY": "PASSIVE"}  # no spinning: cores are shared
-    environment = {**threads, **os.environ, "OMP_NUM_THREADS": str(task.options.threads)}
+    waiting = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve other runs
+    environment = {**os.environ, "OMP_NUM_THREADS": str(task.options.threads), "OMP_WAIT_POLICY": waiting}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "ganzoo.engine.worker"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output, env=environment, start_new_session=True,

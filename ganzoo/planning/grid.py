@@ -37,8 +37,6 @@ class Plan:
     runs: tuple[Run, ...]
     refusals: tuple[Refusal, ...]
     request: Request
-    data: dict[str, DataInfo]
-    """What is known of each dataset, by label."""
 
     @property
     def combinations(self) -> list[Run]:
@@ -83,9 +81,7 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
         lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
         raise IncompatibleError(f"no combination of this grid can work: {lines}")
     _no_twins(runs)
-    return Plan(
-        tuple(runs), tuple(refusals), request, {label(d.chosen.name, d.chosen.params): d.info for d in datasets}
-    )
+    return Plan(tuple(runs), tuple(refusals), request)
 
 
 def _no_twins(runs: Sequence[Run]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import re
@@ -83,11 +84,12 @@ class Registry:
         found = [component for component in known if name in (component.name, component.full_name)]
         if not found:
             raise UnknownComponentError(self._unknown(kind, name))
-        if len(found) > 1:
-            choices = ", ".join(component.full_name for component in found)
+        usable = [component for component in found if component.spec is not None]
+        if len(usable) > 1:
+            choices = ", ".join(component.full_name for component in usable)
             raise AmbiguousNameError(f'{kind} "{name}" is registered by several distributions; write one of: {choices}')
-        found[0].usable_spec  # noqa: B018  (raises where the component is broken)
-        return found[0]
+        (usable or found)[0].usable_spec  # noqa: B018  (raises where none can be used)
+        return (usable or found)[0]
 
     def _unknown(self, kind: Kind, name: str) -> str:
         elsewhere = [component.kind for component in self.components if component.name == name]
@@ -130,7 +132,8 @@ def _spec(entry: Entry) -> tuple[Spec | None, State, str]:
     if not NAME.fullmatch(entry.name):
         return None, "broken", f'the name "{entry.name}" is not lower-case words joined by single dashes'
     try:
-        return _read(entry, load_object(entry.value))
+        with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not end up in `ganzoo list --json`
+            return _read(entry, load_object(entry.value))
     except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
         if isinstance(error, ImportError) and error.name == "ganzoo.api":
             mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
@@ -181,7 +184,7 @@ def one_line(error: BaseException) -> str:
 
 def _mark_ambiguous(components: Iterable[Component]) -> list[Component]:
     components = list(components)
-    claims = Counter((component.kind, component.name) for component in components)
+    claims = Counter((component.kind, component.name) for component in components if component.state == "ok")
     return [
         replace(component, state="ambiguous", reason=f"several distributions claim it; write {component.full_name}")
         if claims[component.kind, component.name] > 1 and component.state == "ok"
