@@ -97,8 +97,8 @@ def test_running_again_trains_nothing(out: Path) -> None:
 
 def test_a_further_seed_trains_just_that_one(out: Path) -> None:
     before = [contents(folder) for folder in run_folders(out)]
-    code, printed, _ = ganzoo(*GRID, "--seeds", "3", "--out", out)
-    assert code == 0
+    code, printed, errors = ganzoo(*GRID, "--seeds", "3", "--out", out)
+    assert (code, errors) == (0, "")
     assert "training 1 run on cpu, 1 at a time, 2 done before" in printed
     assert re.search(r"^mlp \+ bce .* 3 +0/3 ", printed, re.MULTILINE)
     assert [contents(folder) for folder in run_folders(out)[:2]] == before

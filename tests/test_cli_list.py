@@ -223,9 +223,10 @@ def test_a_dry_run_explains_itself():
     ):
         assert line in lines
     (cost,) = [line for line in lines if line.startswith("cost: ")]
-    # Six runs of ten generator steps; wgan-gp's two take five critic steps each; 64 images a critic step.
+    # Six runs of ten generator steps; wgan-gp's two take five critic steps each; 64 images a critic step,
+    # the other four take one on 128.
     assert cost.startswith(
-        "cost: 3 combinations x 2 seeds = 6 runs; 60 generator steps, 140 discriminator steps on 8,960 real images; "
+        "cost: 3 combinations x 2 seeds = 6 runs; 60 generator steps, 140 discriminator steps on 11,520 real images; "
     )
 
 
@@ -233,8 +234,8 @@ def test_a_dry_run_says_where_each_recipe_value_comes_from():
     lines = output("bench", "--model", "dcgan", "--loss", "wgan-gp", "--steps", "10", "--dry-run").splitlines()
     sources = dict(line.replace("recipe ", "").strip().split(": ", 1) for line in lines if "=" in line and ": " in line)
     assert sources["command line"] == "steps=10"
-    assert sources["wgan-gp"].startswith("n_critic=5, ")
-    assert "batch_size=64" in sources["ganzoo"]
+    assert sources["wgan-gp"].startswith("batch_size=64, n_critic=5, ")
+    assert "lr_schedule=constant" in sources["ganzoo"]
 
 
 def test_a_dry_run_counts_one_in_the_singular():

@@ -124,8 +124,8 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_continue(at_work: AtWork, environm
     assert at_work.run_ends()
     assert not list(at_work.out.glob("*/*/result.json"))
 
-    code, printed, _ = ganzoo(*at_work.command, env=environment)
-    assert code == 0
+    code, printed, errors = ganzoo(*at_work.command, env=environment)
+    assert (code, errors) == (0, "")
     assert "mlp + pausing, seed 0: continues at step 6" in printed
     assert only_result(at_work.out).status == "done"
 
@@ -164,8 +164,8 @@ def test_a_killed_run_is_a_failed_row_that_is_tried_again(at_work: AtWork, envir
     assert "seed 0 failed: ProcessError: its process ended with signal 9 (Killed); see " in rows["mlp + pausing"]
     assert "best at step 20" in rows["mlp + bce"]
 
-    code, printed, _ = ganzoo(*at_work.command, env=environment)
-    assert code == 0
+    code, printed, errors = ganzoo(*at_work.command, env=environment)
+    assert (code, errors) == (0, "")
     assert "training 1 run on cpu, 1 at a time, 1 done before" in printed
     assert "failed: ProcessError" not in printed
     assert all(finished(file.parent) for file in at_work.out.glob("*/*/config.json"))

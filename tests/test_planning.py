@@ -48,7 +48,7 @@ DATA = DatasetSpec(target="x:y", summary="", extractor="digits-cnn",
 def plugin(make_distribution):
     """Return a function that registers the components `arch`, `loss-x` and `data` with these properties."""
 
-    def install(default="a", loss="", shape=(1, 8, 8), train=100, test=50, classes=0) -> None:
+    def install(default="a", loss="", shape=(1, 8, 8), train=200, test=50, classes=0) -> None:
         groups = {"architectures": {"arch": "ARCH"}, "losses": {"loss-x": "LOSS"}, "datasets": {"data": "DATA"}}
         entries = {f"ganzoo.{group}": {k: f"fake_plugin:{v}" for k, v in one.items()} for group, one in groups.items()}
         values = {"default": default, "loss": loss, "shape": shape, "train": train, "test": test, "classes": classes}
@@ -105,7 +105,7 @@ def test_recipes_fold_from_dataset_to_command_line(suite):
     run = only(ganzoo.plan(file, recipe={"beta2": "0.5"}))
     expected = {
         "steps": (1000, "digits"),
-        "batch_size": (64, "ganzoo"),
+        "batch_size": (64, "wgan-gp"),  # over dcgan's 128
         "optimizer": ("adam", "wgan-gp"),  # over dcgan's
         "n_critic": (1, "ttur"),  # over wgan-gp's 5
         "discriminator_lr": (3e-4, "ttur"),
@@ -238,8 +238,10 @@ def test_the_classes_reach_only_conditional_networks():
 
 def test_a_batch_cannot_exceed_the_data(plugin):
     plugin(train=64)
-    assert only(plan(dataset="data")).recipe["batch_size"] == 64
-    with pytest.raises(IncompatibleError, match="batch size 65 exceeds the 64 training images"):
+    assert only(plan(dataset="data", recipe={"batch_size": 64})).recipe["batch_size"] == 64
+    with pytest.raises(
+        IncompatibleError, match="batch size 65 exceeds the 64 training images; lower it with --batch-size"
+    ):
         plan(dataset="data", recipe={"batch_size": 65})
 
 
@@ -338,7 +340,7 @@ def test_ambiguous_components_are_told_apart_in_the_combination(make_distributio
 
 
 @pytest.mark.parametrize(
-    ("test", "train", "samples"), [(50, 100, 50), (0, 100, 50), (20_000, 100, 10_000), (0, 60_000, 10_000)]
+    ("test", "train", "samples"), [(50, 200, 50), (0, 200, 100), (20_000, 200, 10_000), (0, 60_000, 10_000)]
 )
 def test_as_many_samples_are_scored_as_images_are_held_out(plugin, test, train, samples):
     plugin(train=train, test=test)
@@ -508,7 +510,7 @@ def test_the_same_request_gives_the_same_ids():
         {"model": [{"name": "dcgan", "width": 64, "slope": 0.2}]},
         {"dataset": "digits"},
         {"seeds": "0,"},
-        {"recipe": {"batch_size": "64"}},
+        {"recipe": {"batch_size": "128"}},
         {"recipe": {"beta1": 0.5, "ema_half_life": 0}},
         {"evaluations": "5"},
         {"device": "cuda", "jobs": 7, "out": "elsewhere", "data_root": "elsewhere"},

@@ -134,7 +134,8 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     recipe, sources = fold((*layers, *request.layers))
     if recipe["batch_size"] > data.info.train:
-        reasons.append(f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images")
+        batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"
+        reasons.append(f"{batch}; lower it with --batch-size")
     if reasons:
         return reasons, None
     architecture, loss, *tricks = (part(one) for one in settled)

@@ -2,9 +2,9 @@
 
 Section 3's guidelines: strided convolutions instead of pooling, no hidden dense layers, batch norm in both networks but
 not at the generator's output and the discriminator's input, ReLU in the generator, LeakyReLU in the discriminator.
-The paper's 64x64 network has four halvings down to 4x4. Other sizes are halved, rounding down, until the side is at most
-4, and at least twice: 8 -> 4 -> 2, 28 -> 14 -> 7 -> 3, 32 -> 16 -> 8 -> 4. So the discriminator's last features see the
-whole image at every size.
+The paper's 64x64 network has four halvings down to 4x4. Other sizes are halved, rounding down, until the side is at
+most 4, and at least twice: 8 -> 4 -> 2, 28 -> 14 -> 7 -> 3, 32 -> 16 -> 8 -> 4. So the discriminator's last features
+see the whole image at every size.
 """
 
 from __future__ import annotations
