@@ -69,6 +69,8 @@ def bench(suite: Path | None, dry_run: bool, **flags: Any) -> None:
     summary = summarise([out])
     show_summary(summary)
     _show_pictures(plan, out, summary)
+    if not any(row.done for row in summary.rows):
+        sys.exit(1)
 
 
 def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -> dict[str, str]:

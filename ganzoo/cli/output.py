@@ -38,7 +38,9 @@ def _print_rich(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i in right else "left", overflow="fold")
+        number = i in right
+        words = name.replace(" ", "\n") if number else name  # one word a line: a column of numbers stays narrow
+        table.add_column(words, justify="right" if number else "left", overflow="fold", no_wrap=number)
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)

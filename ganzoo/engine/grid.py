@@ -32,13 +32,18 @@ class Watcher(Protocol):
         """Something happened in a run."""
         ...
 
+    def stopping(self) -> None:
+        """The user asked to stop, and the runs at work are writing their checkpoints."""
+        ...
+
 
 def default_out(plan: Plan) -> Path:
-    """Return `runs/<names>-<hash>`: the same folder for the same grid, so that it can be continued."""
+    """Return `runs/<names>-<hash>`: the same folder for the same grid, so that it can be continued or given seeds."""
     request = plan.request
     names = [asked.name for group in (request.dataset, request.model, request.loss) for asked in group]
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
-    return Path("runs") / f"{slug}-{hashlib.sha256(''.join(run.id for run in plan.runs).encode()).hexdigest()[:6]}"
+    digest = hashlib.sha256("".join(run.combination_id for run in plan.combinations).encode())
+    return Path("runs") / f"{slug}-{digest.hexdigest()[:6]}"
 
 
 def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs: int | None = None) -> None:
@@ -49,7 +54,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
         out: the results folder.
         watcher: who is told what happens.
         device: `auto`, `cpu` or `cuda`.
-        jobs: runs at a time; by default one a core on a CPU, one on a GPU.
+        jobs: runs at a time, which share the cores; by default one a core on a CPU, one on a GPU.
 
     Raises:
         ResultsError: the folder cannot be used, or another ganzoo works in it.
@@ -67,8 +72,8 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
             kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), options)
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
-        # Of the whole grid, so that what is continued has as many threads as before and ends with the same numbers
-        slots = min(len(placed), jobs or (1 if kind == "cuda" else cores()))
+        # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
+        slots = jobs or (1 if kind == "cuda" else cores())
         options = Options(
             device=kind, data_root=options.data_root, cache=options.cache, threads=max(1, cores() // slots)
         )
@@ -79,7 +84,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
                 _write_failure(one, event)
             watcher.event(one, event)
 
-        carry_out(_fairly(todo), slots, options, listen)
+        carry_out(_fairly(todo), slots, options, listen, watcher.stopping)
 
 
 def _needs(run: Run) -> str:

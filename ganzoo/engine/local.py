@@ -64,8 +64,12 @@ def prepare(runs: Sequence[Run], options: Options) -> str:
     return device
 
 
-def carry_out(todo: Sequence[Placed], slots: int, options: Options, listen: Listener) -> None:
+def carry_out(
+    todo: Sequence[Placed], slots: int, options: Options, listen: Listener, stopping: Callable[[], None]
+) -> None:
     """Carry out runs, `slots` at a time. A run that fails is told as an `error` event and stops nothing else.
+
+    On Ctrl-C, `stopping` is called before the processes are waited for.
 
     Raises:
         Interrupted: on Ctrl-C, after every process has written its checkpoint.
@@ -85,6 +89,7 @@ def carry_out(todo: Sequence[Placed], slots: int, options: Options, listen: List
             else:
                 listen(working[pid][0], event)
     except KeyboardInterrupt:
+        stopping()
         raise Interrupted("stopped") from None
     finally:
         _stop([process for _, process in working.values()])

@@ -31,6 +31,9 @@ class Silent:
     def event(self, placed: Placed, event: Event) -> None:
         """Something happened in a run."""
 
+    def stopping(self) -> None:
+        """The runs at work are writing their checkpoints."""
+
 
 class Lines(Silent):
     """Prints one line an event. Use as a context manager."""
@@ -60,6 +63,10 @@ class Lines(Silent):
         else:
             before = f", {done} done before" if done else ""
             self.say(f"training {_runs(len(todo))} on {device}, {slots} at a time{before}")
+
+    def stopping(self) -> None:
+        """Say what is waited for."""
+        self.say("stopping: every run at work writes its checkpoint; Ctrl-C again ends at once")
 
     def event(self, placed: Placed, event: Event) -> None:
         """Print the event, progress only now and then."""

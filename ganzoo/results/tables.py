@@ -27,7 +27,7 @@ def header(table: Table) -> list[str]:
     distance, score = _score_names(table)
     return [
         "combination", f"{distance} last", f"{distance} best", f"{score} last", f"{score} best", "n", "failed",
-        "images seen", "device s", "memory", "parameters G + D", "remarks",
+        "images seen", "device s", "memory", "parameters G+D", "remarks",
     ]  # fmt: skip
 
 
