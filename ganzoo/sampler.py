@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganzoo.engine.job import pick_device
+from ganzoo.engine.machine import pick_device
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.evaluate.sampling import sample
 from ganzoo.planning.run import Run

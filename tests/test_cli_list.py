@@ -263,3 +263,14 @@ def test_a_terminal_gets_a_drawn_table_with_every_cell(capsys, monkeypatch):
     drawn = capsys.readouterr().out
     assert "[bold]a" in drawn
     assert "─" in drawn
+
+
+def test_the_shell_completes_component_names(monkeypatch):
+    from click.shell_completion import ShellComplete
+
+    from ganzoo.cli.main import cli
+
+    complete = ShellComplete(cli, {}, "ganzoo", "_GANZOO_COMPLETE").get_completions
+    assert [item.value for item in complete(["bench", "--loss"], "bce,wg")] == ["bce,wgan-gp"]
+    assert [item.value for item in complete(["show"], "spec")] == ["spectral-norm"]
+    assert "bench" in [item.value for item in complete([], "b")]

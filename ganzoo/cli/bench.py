@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ganzoo.api import Recipe
+from ganzoo.cli.completion import names
 from ganzoo.cli.dry_run import show_plan
 from ganzoo.cli.output import is_terminal, print_table
 from ganzoo.engine.grid import default_out, run_grid
@@ -27,12 +28,24 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 
 @click.command()
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--model", multiple=True, help="Architectures. Repeats or takes commas; parameters: dcgan:width=32.")
-@click.option("--loss", multiple=True, help="Losses, likewise: bce,wgan-gp:penalty=5.")
-@click.option("--dataset", multiple=True, help="Datasets, likewise; default digits.")
-@click.option("--trick", multiple=True, help="Tricks that every combination has.")
-@click.option("--ablate", multiple=True, help="Tricks that combinations are tried with and without.")
-@click.option("--extractor", help="Feature network of the scores; default: the dataset's.")
+@click.option(
+    "--model",
+    multiple=True,
+    shell_complete=names("architecture"),
+    help="Architectures. Repeats or takes commas; parameters: dcgan:width=32.",
+)
+@click.option("--loss", multiple=True, shell_complete=names("loss"), help="Losses, likewise: bce,wgan-gp:penalty=5.")
+@click.option("--dataset", multiple=True, shell_complete=names("dataset"), help="Datasets, likewise; default digits.")
+@click.option("--trick", multiple=True, shell_complete=names("trick"), help="Tricks that every combination has.")
+@click.option(
+    "--ablate",
+    multiple=True,
+    shell_complete=names("trick"),
+    help="Tricks that combinations are tried with and without.",
+)
+@click.option(
+    "--extractor", shell_complete=names("extractor"), help="Feature network of the scores; default: the dataset's."
+)
 @click.option("--seeds", help="How many (3) or which (0,7,9); default 1.")
 @click.option("--steps", help="Generator steps; short for --recipe steps=...")
 @click.option("--batch-size", help="Images a player step; short for --recipe batch_size=...")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 from ganzoo.api import DatasetSpec, Recipe, Spec
+from ganzoo.cli.completion import names
 from ganzoo.cli.output import print_table
 from ganzoo.errors import UnknownComponentError, did_you_mean
 from ganzoo.params import build, format_value, parameters
@@ -16,7 +17,7 @@ from ganzoo.registry.lookup import Component, installed, source_of
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names())
 def show(name: str) -> None:
     """Show one component: parameters, recipe, what it needs and excludes, paper, and where its code lies."""
     registry = installed()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.load import Dataset, load_dataset
+from ganzoo.engine.machine import environment, peak_memory, pick_device
 from ganzoo.engine.messages import Event, Options
-from ganzoo.errors import DeviceError, Interrupted, ResultsError
+from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.protocol import Score
 from ganzoo.evaluate.reference import Reference, reference
 from ganzoo.evaluate.sampling import sample
@@ -33,18 +31,6 @@ from ganzoo.train.trainer import Trainer
 Tell = Callable[[Event], None]
 CHECKPOINT_SECONDS = 30.0
 PICTURE_IMAGES = 64
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device that `auto`, `cpu` or `cuda` means here.
-
-    Raises:
-        DeviceError: CUDA was asked for and PyTorch finds none.
-    """
-    available = torch.cuda.is_available()
-    if name.startswith("cuda") and not available:
-        raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
-    return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
 
 
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
@@ -196,9 +182,9 @@ class Job:
             images_seen=trainer.images_seen(),
             device_seconds=round(progress.device_seconds, 3),
             evaluation_seconds=round(progress.evaluation_seconds, 3),
-            peak_memory_bytes=_peak_memory(self.device),
+            peak_memory_bytes=peak_memory(self.device),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=_environment(self.device, self.options.threads),
+            environment=environment(self.device, self.options.threads),
         )
 
     def _checkpoint(self) -> None:
@@ -236,32 +222,3 @@ def _unpack(packed: Mapping[str, Any]) -> Progress:
 
 def _count(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
-
-
-def _processor() -> str:
-    """Return the processor's name where the system tells it, else its architecture."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
-
-
-def _environment(device: torch.device, threads: int) -> dict[str, str]:
-    """Return what a number depends on besides the run: recorded, not part of its identity."""
-    cuda = device.type == "cuda"
-    return {
-        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
-        "threads": str(threads),
-        "mode": "eager",
-        "precision": "float32",
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-        "system": platform.system(),
-    }

@@ -33,7 +33,7 @@ def frechet_distance_of_features(one: np.ndarray, two: np.ndarray) -> float:
         return frechet_distance(first, second)
     centred = (one.astype(np.float64) - first.mean) @ (two.astype(np.float64) - second.mean).T
     scale = np.sqrt((len(one) - 1) * (len(two) - 1))
-    return _assemble(first, second, float(linalg.svdvals(centred).sum() / scale))
+    return _assemble(first, second, float(np.sum(linalg.svdvals(centred)) / scale))
 
 
 def _assemble(one: Moments, two: Moments, trace_of_root: float) -> float:

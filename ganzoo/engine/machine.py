@@ -1,0 +1,55 @@
+"""The machine that a run is carried out on: which device, how much memory, and what is recorded of it."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from ganzoo.errors import DeviceError
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device that `auto`, `cpu` or `cuda` means here.
+
+    Raises:
+        DeviceError: CUDA was asked for and PyTorch finds none.
+    """
+    available = torch.cuda.is_available()
+    if name.startswith("cuda") and not available:
+        raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
+    return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes that the process has held, or on a GPU PyTorch's allocator."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
+
+
+def _processor() -> str:
+    """Return the processor's name where the system tells it, else its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
+
+
+def environment(device: torch.device, threads: int) -> dict[str, str]:
+    """Return what a number depends on besides the run: recorded, not part of its identity."""
+    cuda = device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
+        "threads": str(threads),
+        "mode": "eager",
+        "precision": "float32",
+        "batches": "fakes drawn anew for the generator; real and fake pass the discriminator separately",
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
