@@ -76,7 +76,8 @@ def param(
 class Recipe:
     """The training settings that a component has an opinion on; None means no opinion.
 
-    Recipes are folded: ganzoo's base < dataset < architecture < loss < tricks < suite file < command line.
+    Recipes are folded: ganzoo's base < dataset < architecture < loss < tricks < what the user's own parameters of a
+    component decide < suite file < command line.
     """
 
     steps: int | None = field(default=None, metadata={"help": "generator steps", "low": 1})
@@ -109,8 +110,6 @@ class Setting:
     """Channels, height and width of an image."""
     classes: int = 0
     """Number of classes that the networks are conditioned on; 0 when they are unconditional."""
-    packing: int = 1
-    """Images that the discriminator judges together (PacGAN)."""
 
 
 P = TypeVar("P")
@@ -230,8 +229,13 @@ class Step(Protocol):
         ...
 
     @property
+    def latent(self) -> Tensor:
+        """The latents that the fake batch was generated from, (N, latent)."""
+        ...
+
+    @property
     def labels(self) -> Tensor | None:
-        """(N,) int64: the classes of both batches where the dataset has labels, else None."""
+        """(N,) int64 or None: the classes of the real batch, and of the fake one where networks are conditional."""
         ...
 
     @property
@@ -258,6 +262,9 @@ Terms = dict[str, "Tensor"]
 
 class Loss(Generic[P]):
     """The game that the two players play. Derive from it and return each player's terms, to be minimised."""
+
+    differentiates: Collection[Literal["real", "fake"]] = ()
+    """Batches that `discriminator(step)` differentiates with respect to, so that the shared pass can serve it."""
 
     def __init__(self, params: P) -> None:
         """Keep the parameters; a loss holds no state."""

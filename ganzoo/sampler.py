@@ -41,7 +41,8 @@ class Sampler:
             raise ResultsError(f"{folder} holds no trained generator: it {result.outcome}")
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
-        game = build_game(run, place, run.seed)
+        with torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
+            game = build_game(run, place, run.seed)
         weights = load_weights(folder / f"generator-{which}.safetensors")
         try:
             game.networks.generator.load_state_dict(weights)
@@ -61,7 +62,12 @@ class Sampler:
             classes: (count,) int64, for a conditional generator.
         """
         rng = generator(seed, "samples", self.device)
-        if self.run.classes and classes is None:
-            classes = torch.randint(self.run.classes, (count,), generator=rng, device=self.device)
+        wanted = self.game.setting.classes
+        if classes is not None:
+            if not wanted or classes.shape != (count,):
+                raise ParameterError(f"classes: one for each of {count} images, for a generator of {wanted} classes")
+            classes = classes.to(self.device)
+        elif wanted:
+            classes = torch.randint(wanted, (count,), generator=rng, device=self.device)
         batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes)
         return torch.cat(list(batches)).cpu()

@@ -122,7 +122,7 @@ def test_a_recipe_may_depend_on_the_parameters():
 
 def test_of_two_tricks_the_later_decides():
     run = only(plan(trick=["ema:half_life=5", "ttur:n_critic=2"]))
-    assert (run.sources["ema_half_life"], run.sources["n_critic"]) == ("ema", "ttur")
+    assert (run.sources["ema_half_life"], run.sources["n_critic"]) == ("ema, as given", "ttur, as given")
 
 
 def test_a_plugins_recipe_is_checked_as_a_users_is(plugin):
@@ -570,3 +570,11 @@ def test_a_run_is_the_same_after_it_was_written_and_read():
 def test_a_runs_parts_find_their_components():
     run = only(plan(trick="ema"))
     assert [part.component.name for part in run.parts] == ["dcgan", "bce", "ema", "digits", "digits-cnn"]
+
+
+def test_a_parameter_that_the_user_gave_outranks_what_other_components_prefer():
+    """ttur would train with one critic step."""
+    assert only(plan(loss="wgan-gp", trick="ttur")).recipe["n_critic"] == 1
+    run = only(plan(loss="wgan-gp:n_critic=10", trick="ttur"))
+    assert (run.recipe["n_critic"], run.sources["n_critic"]) == (10, "wgan-gp, as given")
+    assert only(plan(loss="wgan-gp:n_critic=10", recipe={"n_critic": 2})).recipe["n_critic"] == 2

@@ -12,8 +12,9 @@ from ganzoo.api import Images, NoParams, Trick
 from ganzoo.data.batches import Batches, to_pixels, to_unit
 from ganzoo.engine.job import Job
 from ganzoo.engine.messages import Options
-from ganzoo.errors import Interrupted
+from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.registry.lookup import build_target
+from ganzoo.train.checkpoint import MetricsLog
 from ganzoo.train.optimizer import lr_factor
 from ganzoo.train.record import Record
 from ganzoo.train.step import PlayerStep, discriminator_terms
@@ -89,7 +90,7 @@ def test_a_penalty_on_real_images_shares_the_pass_of_the_loss():
     one.game.tricks.append(("r1", R1(NoParams())))
     passes = count_calls(one.game.networks.body)
     real, labels = one.batches.draw()
-    step = PlayerStep(0, real, real.clone(), labels, rng=one.rng, judge=one.game.judge)
+    step = PlayerStep(0, real, real.clone(), real.flatten(1), labels, rng=one.rng, judge=one.game.judge)
     terms = discriminator_terms(one.game, step)
     assert passes == [8, 8] and terms["r1/penalty"] > 0
 
@@ -233,3 +234,37 @@ def test_the_best_checkpoint_is_chosen_on_other_samples_than_it_is_reported_on(t
     result = finish(run, tmp_path / "run")
     text = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert result.best is not None and str(result.best.score.distance) not in text
+
+
+def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    log = MetricsLog(file, 0)
+    log.write({"kept": 1})
+    kept = log.flush()
+    log.write({"lost": "after the checkpoint"})
+    log.close()
+    again = MetricsLog(file, kept)
+    assert again.flush() == kept
+    again.write({"next": 2})
+    again.close()
+    assert file.read_bytes() == b'{"kept":1}\n{"next":2}\n'
+
+
+def test_a_checkpoint_of_another_device_is_refused_with_the_remedy(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 4}, samples=50, evaluations=1).runs[0]
+    with pytest.raises(Interrupted):
+        job(run, tmp_path / "run", stop_at=2).finish()
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"device": "cuda"}, tmp_path / "run" / "checkpoint.pt")
+    with pytest.raises(ResultsError, match="written on cuda; continue with --device cuda, or delete"):
+        job(run, tmp_path / "run").finish()
+
+
+def test_loading_a_run_leaves_the_callers_random_numbers_alone(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 1}, samples=50, evaluations=1).runs[0]
+    finish(run, tmp_path / "run")
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    ganzoo.load(tmp_path / "run")
+    assert torch.equal(torch.rand(1), expected)

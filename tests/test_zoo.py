@@ -35,7 +35,7 @@ def step_on(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> Player
     def judge(images, labels, rng):
         return Verdict(critic(images), images.flatten(1))
 
-    return PlayerStep(0, real, fake, None, rng=torch.Generator().manual_seed(0), judge=judge)
+    return PlayerStep(0, real, fake, fake.flatten(1), None, rng=torch.Generator().manual_seed(0), judge=judge)
 
 
 class Linear(nn.Module):
@@ -228,8 +228,8 @@ def trainer(model="mlp", loss="bce", **request) -> Trainer:
 
 def fresh_step(one: Trainer) -> PlayerStep:
     real, labels = one.batches.draw()
-    fake = one.game.networks.generator(one.game.latents(len(real), generator(0, "test")), None)
-    return PlayerStep(0, real, fake, labels, rng=one.rng, judge=one.game.judge)
+    z = one.game.latents(len(real), generator(0, "test"))
+    return PlayerStep(0, real, one.game.networks.generator(z, None), z, labels, rng=one.rng, judge=one.game.judge)
 
 
 def combinations() -> list[dict]:
@@ -253,3 +253,29 @@ def test_every_combination_trains_three_steps_or_says_why_not(request_):
     after = [weight for module in one.modules.values() for weight in module.parameters()]
     assert all(weight.isfinite().all() for weight in after)
     assert sum(not torch.equal(old, new) for old, new in zip(before, after, strict=True)) > len(after) / 2
+
+
+def test_an_average_of_a_spectrally_normalised_generator_stays_normalised():
+    """An average of spectral norm's own vectors would be too short, and its weights too large."""
+    one = trainer(
+        model="dcgan:norm=none,width=16",
+        trick="spectral-norm:generator=true,ema:half_life=500",
+        recipe={"steps": 60, "batch_size": 16, "generator_lr": 2e-3},
+    )
+    for _ in range(6):
+        for _ in range(10):
+            one.step()
+        for record in one.records.values():
+            record.read()
+    assert torch.linalg.svdvals(one.game.sampler().eval().project.weight)[0] < 1.3
+
+
+@pytest.mark.parametrize("name", ["dcgan", "mlp"])
+def test_conditional_logits_start_as_small_as_unconditional_ones(name):
+    images = torch.rand(64, 1, 28, 28) * 2 - 1
+    y = torch.arange(64) % 10
+    spread = {}
+    for classes in (0, 10):
+        made = networks(name, Setting((1, 28, 28), classes))
+        spread[classes] = made.head(made.body(images), y if classes else None).std().item()
+    assert spread[10] < 3 * spread[0]

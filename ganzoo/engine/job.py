@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.data.load import Dataset, load_dataset
-from ganzoo.engine.machine import environment, peak_memory, pick_device
+from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.protocol import Score
@@ -36,6 +36,7 @@ PICTURE_IMAGES = 64
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
+    use_float32()
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
     extractor = build_target(part.component)(part.typed_params).to(device)
@@ -54,6 +55,7 @@ class Progress:
     device_seconds: float = 0.0
     evaluation_seconds: float = 0.0
     log_bytes: int = 0
+    peak_memory_bytes: int = 0
 
 
 class Job:
@@ -94,10 +96,11 @@ class Job:
                 raise Interrupted(f"stopped at step {self.trainer.number}")
             started = time.perf_counter()
             self.trainer.step()
-            bad = self._read_records() if self.trainer.number % self.log_every == 0 else None
+            evaluates = self.trainer.number in self.evaluation_steps
+            reads = evaluates or self.trainer.number % self.log_every == 0
+            bad = self._read_records() if reads else None
             self.progress.device_seconds += time.perf_counter() - started
-            if self.trainer.number in self.evaluation_steps or self.trainer.number == self.steps:
-                bad = bad or self._read_records() or self._evaluate()
+            bad = bad or (self._evaluate() if evaluates else None)
             if bad:
                 return bad
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -110,8 +113,6 @@ class Job:
         means: dict[str, dict[str, float]] = {}
         bad: list[tuple[int, str]] = []
         for player, record in self.trainer.records.items():
-            if record.steps == 0:
-                return None
             started = self.trainer.number - record.steps // self._steps_of(player)
             means[player], first_bad = record.read()
             if first_bad is not None:
@@ -179,28 +180,39 @@ class Job:
             untrained=Checkpoint(0, progress.untrained),
             floor=self.reference.floor,
             protocol=self.reference.protocol,
-            images_seen=trainer.images_seen(),
+            images_seen=trainer.images_a_step * (diverged[0] if diverged else self.steps),
             device_seconds=round(progress.device_seconds, 3),
             evaluation_seconds=round(progress.evaluation_seconds, 3),
-            peak_memory_bytes=peak_memory(self.device),
+            peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
             environment=environment(self.device, self.options.threads),
         )
 
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
-        state = {"trainer": self.trainer.state_dict(), "progress": _pack(self.progress), "run": self.run.id}
+        self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, peak_memory(self.device))
+        state = {
+            "run": self.run.id,
+            "device": self.device.type,
+            "trainer": self.trainer.state_dict(),
+            "progress": _pack(self.progress),
+        }
         save_checkpoint(self.folder / "checkpoint.pt", state)
 
     def _resume(self) -> None:
         """Restore the checkpoint, if there is one."""
-        state = load_checkpoint(self.folder / "checkpoint.pt", self.device)
+        file = self.folder / "checkpoint.pt"
+        state = load_checkpoint(file, self.device)
         if state is None:
             return
         if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.data.sha256:
             raise ResultsError(
-                f"{self.folder / 'checkpoint.pt'} belongs to another run, or the data has changed since; "
-                "delete the folder to start this run afresh"
+                f"{file} belongs to another run, or the data has changed since; delete {self.folder} to start afresh"
+            )
+        if state["device"] != self.device.type:
+            raise ResultsError(
+                f"{file} was written on {state['device']}; continue with --device {state['device']}, or delete "
+                f"{self.folder} to start afresh"
             )
         self.trainer.load_state_dict(state["trainer"])
         self.progress = _unpack(state["progress"])

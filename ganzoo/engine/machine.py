@@ -24,6 +24,12 @@ def pick_device(name: str) -> torch.device:
     return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
 
 
+def use_float32() -> None:
+    """Let convolutions and products on a GPU be float32 as they say, not TF32, whose 10 bits would reach the scores."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def peak_memory(device: torch.device) -> int:
     """Return the most bytes that the process has held, or on a GPU PyTorch's allocator."""
     if device.type == "cuda":

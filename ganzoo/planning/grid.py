@@ -132,6 +132,7 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
     setting = Setting(data.info.shape, data.info.classes if conditional else 0)
     reasons = objections(settled, setting, {*data.chosen.provides, *(["labels"] if data.info.classes else [])})
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
+    layers += [Layer(f"{one.name}, as given", one.given_recipe) for one in (data.chosen, *settled)]
     recipe, sources = fold((*layers, *request.layers))
     if recipe["batch_size"] > data.info.train:
         batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"

@@ -45,12 +45,10 @@ class Evaluation(msgspec.Struct, frozen=True):
     """Generated images that a score is computed from."""
     points: int
     """Evaluations during training, evenly spaced; the last is at the last step."""
-    best: str = "fd"
-    """The score that chooses the best checkpoint, on images that no reported score is computed from."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """A combination with a seed. Equal ids mean equal results on one machine."""
+    """A combination with a seed. Equal ids mean equal results on one machine and device."""
 
     combination: str
     """The label of the combination, which the runs of other seeds share."""

@@ -33,6 +33,18 @@ class Chosen:
         return build(Recipe, opinions, f"the recipe of {self.component.full_name}")
 
     @property
+    def given_recipe(self) -> Recipe:
+        """The part of its recipe that parameters which the user gave decide; other components do not outrank it."""
+        known = parameters(self.component.usable_spec.params)
+        defaults = {name: known[name].default for name in self.given if not known[name].required}
+        plain = dataclasses.replace(self, params=dataclasses.replace(self.params, **defaults)).recipe
+        return Recipe(**{
+            field.name: getattr(self.recipe, field.name)
+            for field in dataclasses.fields(Recipe)
+            if getattr(self.recipe, field.name) != getattr(plain, field.name)
+        })  # fmt: skip
+
+    @property
     def requires(self) -> Reasons:
         """Traits it needs, with reasons."""
         return self._at("requires")

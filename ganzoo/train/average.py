@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganzoo.api import Networks, NoParams, Trick
 
 
 class WeightAverage(Trick[NoParams]):
-    """theta' <- lerp(theta, theta', beta) with beta = 0.5^(images a step / half-life) (Karras et al. 2018, section 6).
+    """theta' <- lerp(theta, theta', beta), beta = 0.5^(images a step / half-life), as StyleGAN2's training loop does.
 
-    Weights and floating-point buffers (batch-norm statistics) are averaged, integer buffers copied. The average starts
-    at the weights after the first step, and is what samples are drawn from.
+    Weights and batch-norm statistics are averaged. Vectors that a parametrisation keeps, such as spectral norm's,
+    belong to the weights that they were estimated on: the average goes on estimating its own. It starts at the weights
+    after the first step, and is what samples are drawn from.
     """
 
     def __init__(self, generator: nn.Module, half_life: float, images_a_step: int) -> None:
@@ -38,6 +40,9 @@ class WeightAverage(Trick[NoParams]):
         for average, value in pairs:
             if not average.is_floating_point():
                 average.copy_(value)
+        for module in filter(is_parametrized, self.average.modules()):
+            for name in cast("nn.ModuleDict", module.parametrizations):
+                getattr(module, name)  # in training mode, reading the weight is one power iteration
 
     def sampler(self, generator: nn.Module) -> nn.Module:
         """Return the averaged generator."""
@@ -53,4 +58,6 @@ class WeightAverage(Trick[NoParams]):
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:
-    return [*network.parameters(), *network.buffers()]
+    """Return all weights, and the buffers that are no parametrisation's own."""
+    buffers = [buffer for name, buffer in network.named_buffers() if "parametrizations." not in name]
+    return [*network.parameters(), *buffers]

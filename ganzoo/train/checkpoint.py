@@ -63,7 +63,7 @@ class MetricsLog:
     def __init__(self, file: Path, keep: int) -> None:
         """Open the log and keep its first `keep` bytes."""
         self._stream = file.open("ab")
-        self._stream.truncate(keep)
+        self._stream.seek(self._stream.truncate(keep))
 
     def write(self, row: Any) -> None:
         """Append one row."""

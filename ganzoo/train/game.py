@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -66,7 +68,10 @@ def build_game(run: Run, device: torch.device, seed: int) -> Game:
     """
     torch.manual_seed(derive(seed, "initial weights"))
     setting = Setting(run.shape, run.classes)
-    tricks: list[tuple[str, Trick[Any]]] = [(part.name, _build(part, Trick)) for part in run.tricks]
+    loss_name, *trick_names = _names((run.loss, *run.tricks))
+    tricks: list[tuple[str, Trick[Any]]] = [
+        (name, _build(part, Trick)) for name, part in zip(trick_names, run.tricks, strict=True)
+    ]
     for _, trick in tricks:
         setting = trick.setting(setting)
     networks = build_target(run.architecture.component)(run.architecture.typed_params, setting)
@@ -75,12 +80,18 @@ def build_game(run: Run, device: torch.device, seed: int) -> Game:
         networks.generator = trick.wrap(networks.generator, "generator")
         networks.body = trick.wrap(networks.body, "body")
         networks.head = trick.wrap(networks.head, "head")
-    game = Game(networks, setting, (run.loss.name, _build(run.loss, Loss)), tricks)
+    game = Game(networks, setting, (loss_name, _build(run.loss, Loss)), tricks)
     made = [trick.modules(networks, setting) for _, trick in tricks]
     for player in ("generator", "discriminator"):
         game.extras[player] = nn.ModuleList([modules[player] for modules in made if player in modules])
         game.modules(player).to(device)
     return game
+
+
+def _names(parts: Sequence[Part]) -> list[str]:
+    """Return what components are called in the log: their names, or where two share one, kind and full name."""
+    count = Counter(part.name for part in parts)
+    return [part.name if count[part.name] == 1 else f"{part.kind}:{part.distribution}/{part.name}" for part in parts]
 
 
 def _build(part: Part, contract: type[Built]) -> Built:

@@ -21,6 +21,7 @@ class PlayerStep:
         number: int,
         real: Tensor,
         fake: Tensor,
+        latent: Tensor,
         labels: Tensor | None,
         *,
         rng: torch.Generator,
@@ -29,6 +30,7 @@ class PlayerStep:
         self.number = number
         self.real = real
         self.fake = fake
+        self.latent = latent
         self.labels = labels
         self.rng = rng
         self.targets = Targets(real.new_ones(len(real)), fake.new_zeros(len(fake)))
@@ -47,7 +49,8 @@ class PlayerStep:
 
 def discriminator_terms(game: Game, step: PlayerStep) -> Terms:
     """Return all that the discriminator minimises, by `component/term`."""
-    differentiated = {batch for _, trick in game.tricks for batch in trick.differentiates}
+    components = [game.loss[1], *(trick for _, trick in game.tricks)]
+    differentiated = {batch for component in components for batch in component.differentiates}
     for batch in differentiated:
         getattr(step, batch).requires_grad_()
     for _, trick in game.tricks:

@@ -61,28 +61,23 @@ class Trainer:
     def _discriminator_step(self) -> None:
         real, labels = self.batches.draw()
         with torch.no_grad():
-            fake = self._fake(len(real), labels)
-        step = PlayerStep(self.number, real, fake, labels, rng=self.rng, judge=self.game.judge)
+            z, fake = self._fake(len(real), labels)
+        step = PlayerStep(self.number, real, fake, z, labels, rng=self.rng, judge=self.game.judge)
         terms = discriminator_terms(self.game, step)
         self.records["discriminator"].add(terms, update(self.optimizers["discriminator"], terms))
 
     def _generator_step(self) -> None:
         real, labels = self.batches.draw()
         with frozen(self.modules["discriminator"]):
-            step = PlayerStep(
-                self.number, real, self._fake(len(real), labels), labels, rng=self.rng, judge=self.game.judge
-            )
+            z, fake = self._fake(len(real), labels)
+            step = PlayerStep(self.number, real, fake, z, labels, rng=self.rng, judge=self.game.judge)
             terms = generator_terms(self.game, step)
             self.records["generator"].add(terms, update(self.optimizers["generator"], terms))
 
-    def _fake(self, count: int, labels: Tensor | None) -> Tensor:
-        """Draw images (count, C, H, W) in [-1, 1] for these classes."""
+    def _fake(self, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Draw latents (count, latent) and from them images (count, C, H, W) in [-1, 1] for these classes."""
         z = self.game.latents(count, self.latent_rng)
-        return self.game.networks.generator(z, labels if self.game.setting.classes else None)
-
-    def images_seen(self) -> int:
-        """Return how many real images the discriminator's own steps have used."""
-        return self.number * self.images_a_step
+        return z, self.game.networks.generator(z, labels if self.game.setting.classes else None)
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimisers, tricks, all random generators, and the places in data and schedule."""
@@ -92,8 +87,12 @@ class Trainer:
             "modules": {player: self.modules[player].state_dict() for player in PLAYERS},
             "optimizers": {player: self.optimizers[player].state_dict() for player in PLAYERS},
             "records": {player: self.records[player].state_dict() for player in PLAYERS},
-            "tricks": {name: trick.state_dict() for name, trick in self.game.tricks},
-            "rng": {"latents": self.latent_rng.get_state(), "noise": self.rng.get_state(), "global": _global_rng()},
+            "tricks": [trick.state_dict() for _, trick in self.game.tricks],
+            "rng": {
+                "latents": self.latent_rng.get_state(),
+                "noise": self.rng.get_state(),
+                "global": _global_rng(self.device),
+            },
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -102,19 +101,19 @@ class Trainer:
             self.modules[player].load_state_dict(state["modules"][player])
             self.optimizers[player].load_state_dict(state["optimizers"][player])
             self.records[player].load_state_dict(state["records"][player])
-        for name, trick in self.game.tricks:
-            trick.load_state_dict(state["tricks"][name])
+        for (_, trick), kept in zip(self.game.tricks, state["tricks"], strict=True):
+            trick.load_state_dict(kept)
         self.latent_rng.set_state(state["rng"]["latents"].cpu())
         self.rng.set_state(state["rng"]["noise"].cpu())
         torch.set_rng_state(state["rng"]["global"]["cpu"].cpu())
         if "cuda" in state["rng"]["global"]:
-            torch.cuda.set_rng_state(state["rng"]["global"]["cuda"].cpu())
+            torch.cuda.set_rng_state(state["rng"]["global"]["cuda"].cpu(), self.device)
         self.number, self.batches.draws = state["number"], state["draws"]
 
 
-def _global_rng() -> dict[str, Tensor]:
-    """Return PyTorch's own generators, which dropout draws from."""
+def _global_rng(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of PyTorch's own generators, which dropout draws from."""
     state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
     return state

@@ -20,7 +20,7 @@ from ganzoo.zoo.specs.architectures import DCGANParams
 
 
 def build(params: DCGANParams, setting: Setting) -> Networks:
-    """Build both networks with weights drawn from N(0, 0.02), as the paper does."""
+    """Build both networks with convolution and dense weights drawn from N(0, 0.02), as the paper does."""
     generator, body = Generator(params, setting), Body(params, setting)
     head = Head(body.features, setting.classes)
     for network in (generator, body, head):
@@ -51,7 +51,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [norm_2d(params.norm, widths[0]), nn.ReLU()]
         odd = [above_it % 2 for above_it in reversed(above)]  # 3 -> 7 takes one row and column more than 3 -> 6
         for (before, after), extra in zip(pairwise(widths), odd, strict=False):
-            double = nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=extra, bias=False)
+            double = nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=extra, bias=params.norm == "none")
             layers += [double, norm_2d(params.norm, after), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(widths[-1], channels, 4, 2, 1), nn.Tanh())
 

@@ -31,6 +31,8 @@ class Head(nn.Module):
         super().__init__()
         self.linear = nn.Linear(features, 1)
         self.classes = nn.Embedding(classes, features) if classes else None
+        if self.classes is not None:  # PyTorch's N(0, 1) would drown the other term: its sum runs over all features
+            nn.init.xavier_uniform_(self.classes.weight)
 
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
         """Map (N, features) and (N,) classes to (N,) logits."""

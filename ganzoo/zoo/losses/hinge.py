@@ -1,4 +1,4 @@
-"""The hinge loss (Lim & Ye 2017, equations 16 and 17; Miyato et al. 2018, equations 16 and 17)."""
+"""The hinge loss (Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17)."""
 
 from torch.nn.functional import relu
 

@@ -1,4 +1,4 @@
-"""Uniform latents (Radford et al. 2016, section 4)."""
+"""Uniform latents (Radford et al. 2016, figure 1)."""
 
 from torch import Generator, Tensor
 

@@ -19,6 +19,7 @@ class FakeStep:
     fake: Tensor
     targets: Targets
     number: int = 0
+    latent: Tensor = field(default_factory=lambda: torch.zeros(2, 1))
     labels: Tensor | None = None
     rng: Generator = field(default_factory=Generator)
 
