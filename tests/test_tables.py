@@ -297,3 +297,10 @@ def test_every_format_can_be_had_before_a_run_has_ended(tmp_path: Path) -> None:
     assert "1 run has no result yet" in to_markdown(summary)
     assert "1 run has no result yet" in to_latex(summary)
     assert list(csv.reader(to_csv(summary).splitlines())) in ([], [[]])
+
+
+def test_a_protocol_is_the_same_wherever_its_data_lies():
+    here = PROTOCOL
+    there = msgspec.structs.replace(here, dataset="folder:path=/elsewhere")
+    assert there.fingerprint == here.fingerprint
+    assert msgspec.structs.replace(here, data_sha256="0" * 64).fingerprint != here.fingerprint

@@ -33,8 +33,12 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that are equal exactly when everything above is."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:8]
+        """Eight hexadecimal digits that are equal exactly when everything above is, whatever the dataset is called.
+
+        Its name may hold a path of this machine; the hash of its content is what counts.
+        """
+        nameless = msgspec.structs.replace(self, dataset="")
+        return hashlib.sha256(msgspec.json.encode(nameless, order="deterministic")).hexdigest()[:8]
 
     @property
     def canonical(self) -> bool:
