@@ -19,7 +19,6 @@ from ganzoo.errors import Interrupted, ParameterError
 from ganzoo.params import parameters
 from ganzoo.planning.command import plan_from
 from ganzoo.planning.grid import Plan
-from ganzoo.results.picture import save_montage
 from ganzoo.results.summary import Summary, summarise
 from ganzoo.results.tables import NUMBERS, cells, header, notes, titles
 
@@ -106,6 +105,8 @@ def show_summary(summary: Summary) -> None:
 
 
 def _show_pictures(plan: Plan, out: Path, summary: Summary) -> None:
+    from ganzoo.results.picture import save_montage  # noqa: PLC0415  (NumPy and Pillow, which a dry run need not wait for)
+
     shown: dict[str, Path] = {}
     for row in summary.rows:
         files = [row.folder / f"seed-{seed}" / "samples.png" for seed in plan.request.seeds]
