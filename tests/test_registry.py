@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import ganzoo
 from ganzoo.errors import AmbiguousNameError, BrokenPluginError, UnknownComponentError
 from ganzoo.registry.discovery import GROUPS, normalise, scan
 from ganzoo.registry.lookup import PLURALS, Component, Registry, build_target, discover, installed, source_of
+from ganzoo.results.store import Result, open_grid, run_folder, write_json
 
 SPEC = """
 from ganzoo.api import Spec
@@ -394,11 +396,15 @@ def test_no_torch_is_imported_by(code):
     runs_light(code)
 
 
-def test_no_torch_is_imported_by_the_report():
-    runs_light(
-        "import ganzoo.cli.report\nfrom ganzoo.errors import ResultsError\n"
-        "try: ganzoo.report('no-such-folder')\nexcept ResultsError: pass"
-    )
+def test_no_torch_is_imported_by_the_report(tmp_path):
+    (run,) = ganzoo.plan(model="mlp", loss="bce").runs
+    result = Result(run=run.id, combination=run.combination, seed=0, status="failed", reason="broke", step=0)
+    with open_grid(tmp_path / "out", (run,)):
+        folder = run_folder(tmp_path / "out", run)
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", run)
+        write_json(folder / "result.json", result)
+    runs_light(COMMAND.format(arguments=["report", str(tmp_path / "out")]))
 
 
 def test_only_one_file_imports_entrypoints():

@@ -3,5 +3,5 @@
 set -euo pipefail
 source benchmarks/gpu/setup.sh
 tar -xzf .carry/data/mnist.tar.gz -C "$DATA"
-grid mnist benchmarks/mnist/suite.toml --data-root "$DATA"
-grid mnist-6000 benchmarks/mnist/suite.toml --data-root "$DATA" --steps 6000
+grid 150 mnist benchmarks/mnist/suite.toml --data-root "$DATA"
+grid 330 mnist-6000 benchmarks/mnist/suite.toml --data-root "$DATA" --steps 6000

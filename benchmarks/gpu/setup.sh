@@ -4,10 +4,10 @@ python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "
 export PYTHONPATH="$site" PYTHONUNBUFFERED=1 DATA=/tmp/data GANZOO_CACHE=/tmp/cache
 mkdir -p "$DATA"
 
-# grid NAME SUITE [FLAGS]: run a suite on CUDA, all runs at once; what is finished in seven minutes comes back.
+# grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, all runs at once; what is finished by then comes back.
 grid() {
-  local name=$1 && shift
-  timeout -s TERM 420 python3 -P -m ganzoo bench "$@" --device cuda --jobs 6 --out "/tmp/$name" || true
+  local limit=$1 name=$2 && shift 2
+  timeout -s TERM "$limit" python3 -P -m ganzoo bench "$@" --device cuda --jobs 6 --out "/tmp/$name" || true
   python3 -P -m ganzoo report "/tmp/$name" --format md >"$OUT/$name.md" || true
   cp "/tmp/$name/samples.png" "$OUT/$name.png" || true
 }
