@@ -8,6 +8,6 @@ The same things as on the command line, for Python:
     images = ganzoo.load("runs/.../seed-0").sample(16)
 """
 
-from ganzoo.interface import __version__, bench, list_components, load, plan, report
+from ganzoo.interface import __version__, bench, list_components, load, plan, report, score
 
-__all__ = ["__version__", "bench", "list_components", "load", "plan", "report"]
+__all__ = ["__version__", "bench", "list_components", "load", "plan", "report", "score"]

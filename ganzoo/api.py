@@ -151,6 +151,8 @@ class DataInfo:
     """Images in the test split; 0 when there is none."""
     classes: int
     """Number of classes; 0 when the images have no labels."""
+    dtype: Literal["uint8", "float32"] = "uint8"
+    """float32 where the samples are points in [-1, 1] and no pixels: they are neither rounded nor drawn as images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,8 +162,12 @@ class DatasetSpec(Spec):
     kind: Kind = "dataset"
     describe: Callable[[Any, Path], DataInfo]
     """(params, data root) -> its shape and size. No torch; raises DataError where it cannot tell."""
-    extractor: str
-    """The feature network whose scores make sense for these images."""
+    extractor: str | Callable[[Any], str]
+    """The feature network whose scores make sense for these images, as `name:key=value`; may depend on the params."""
+    metrics: tuple[str, ...] = ("fid", "is")
+    """The metrics that make sense for them, the most telling first: it orders the table."""
+    samples: int | None = None
+    """Generated images a score; None: as many as there are held-out real ones, at most 10,000."""
 
 
 # Building a component -----------------------------------------------------------------------------------------------
@@ -171,7 +177,7 @@ class Images(NamedTuple):
     """One split of a dataset, as it is stored."""
 
     pixels: np.ndarray
-    """uint8 of shape (N, C, H, W)."""
+    """uint8 of shape (N, C, H, W); float32 in [-1, 1] where the DataInfo says so."""
     labels: np.ndarray | None
     """int64 of shape (N,), or None."""
 
@@ -343,12 +349,18 @@ class Extracted(NamedTuple):
 
     features: Tensor
     """(N, D) float32: the activations that distances are measured between."""
-    logits: Tensor
-    """(N, K) float32: class logits for the classifier score."""
+    logits: Tensor | None = None
+    """(N, K) float32: class logits for the classifier score and for modes; None from a network without classes."""
+    good: Tensor | None = None
+    """(N,) bool: whether a sample is of high quality, where that has a definition; only good ones count as modes."""
 
 
 class Extractor(Protocol):
-    """A fixed feature network for metrics."""
+    """A fixed feature network for metrics.
+
+    Its spec provides the trait `classes` where it gives logits, `quality` where it tells good samples, and `points`
+    where it looks at float32 points instead of images.
+    """
 
     sha256: str
     """Hash of the weights, so that a score can name the very network it comes from."""
@@ -360,5 +372,5 @@ class Extractor(Protocol):
         ...
 
     def __call__(self, images: Tensor) -> Extracted:
-        """Map uint8 images of shape (N, C, H, W) to features and logits."""
+        """Map images of shape (N, C, H, W), of the dataset's dtype, to features and what else it tells."""
         ...

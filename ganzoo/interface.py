@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.registry.lookup import PLURALS, Component, installed
 from ganzoo.version import __version__
 
-__all__ = ["__version__", "bench", "list_components", "load", "plan", "report"]
+__all__ = ["__version__", "bench", "list_components", "load", "plan", "report", "score"]
 
 if TYPE_CHECKING:
+    from ganzoo.evaluate.compare import Tell
     from ganzoo.planning.grid import Plan
+    from ganzoo.results.comparison import Comparison
     from ganzoo.results.summary import Summary
     from ganzoo.sampler import Sampler
 
@@ -29,7 +32,7 @@ def plan(suite: str | Path | None = None, **request: Any) -> Plan:
     Args:
         suite: a TOML suite file, whose values the arguments override.
         **request: `model`, `loss`, `dataset`, `trick`, `ablate` (each `"name:key=value"`, a table with a name, or a
-            list of them), `extractor`, `seeds`, `samples`, `evaluations`, `data_root` and `recipe` (a dict).
+            list of them), `extractor`, `metrics`, `seeds`, `samples`, `evaluations`, `data_root` and `recipe` (a dict).
 
     Raises:
         GanzooError: a name, a value or a whole grid that cannot work.
@@ -54,11 +57,11 @@ def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     return report(out)
 
 
-def report(*runs: str | Path) -> Summary:
-    """Return the table of one or several results folders (`ganzoo report`)."""
+def report(*runs: str | Path, split: bool = False) -> Summary:
+    """Return the table of one or several results folders (`ganzoo report`); `split`: a table for each protocol."""
     from ganzoo.results.summary import summarise  # noqa: PLC0415
 
-    return summarise([Path(folder) for folder in runs])
+    return summarise([Path(folder) for folder in runs], split)
 
 
 def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
@@ -72,3 +75,38 @@ def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
     from ganzoo.sampler import Sampler  # noqa: PLC0415
 
     return Sampler.load(Path(run), which, device)
+
+
+def score(
+    *fakes: str | Path,
+    against: str | Path | None = None,
+    extractor: str | None = None,
+    metrics: str | Sequence[str] | None = None,
+    samples: int | None = None,
+    which: str = "best",
+    device: str = "auto",
+    data_root: str | Path | None = None,
+    tell: Tell = lambda what, passed: None,
+) -> Comparison:
+    """Return what images score against real ones, without training (`ganzoo score`).
+
+    Args:
+        *fakes: folders or zips of images, .npz or .npy arrays, runs, or a dataset's split as in `"mnist@test"`.
+        against: the real images, likewise, or an .npz with mu and sigma; None: what the first of `fakes`, a run, was
+            trained on.
+        extractor: the feature network; None: that of the dataset or run among them, else `inception`.
+        metrics: names of metrics; None: `fid` and, where the network has classes, `is`.
+        samples: how many images a run draws; None: as many as its own scores are from.
+        which: a run's checkpoint, `"best"` or `"last"`.
+        device: `"auto"`, `"cpu"` or `"cuda"`.
+        data_root: folder of datasets.
+        tell: is told what is being read, and how many images of it have passed.
+
+    Raises:
+        GanzooError: images that cannot be read or are too few, a name that nobody knows.
+    """
+    from ganzoo.engine.scoring import score_pictures  # noqa: PLC0415
+
+    wanted = None if against is None else str(against)
+    root = None if data_root is None else Path(data_root)
+    return score_pictures(list(map(str, fakes)), wanted, extractor, metrics, samples, which, device, root, tell)

@@ -54,7 +54,7 @@ class Sampler:
         return cls(run, game, place)
 
     def sample(self, count: int, seed: int = 0, classes: Tensor | None = None) -> Tensor:
-        """Return uint8 images of shape (count, C, H, W).
+        """Return uint8 images of shape (count, C, H, W); of a run on points, float32 in [-1, 1], not rounded.
 
         Args:
             count: how many.
@@ -69,5 +69,6 @@ class Sampler:
             classes = classes.to(self.device)
         elif wanted:
             classes = torch.randint(wanted, (count,), generator=rng, device=self.device)
-        batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes)
+        quantise = self.run.dtype == "uint8"
+        batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes, quantise=quantise)
         return torch.cat(list(batches)).cpu()

@@ -120,7 +120,7 @@ def test_report_formats_agree(
     texts = {form: shown(capsys, monkeypatch, "report", bench[0], "--format", form) for form in ("json", "csv", "md")}
     (table,) = json.loads(texts["json"])["tables"]
     (line,) = csv.DictReader(io.StringIO(texts["csv"]))
-    mean, sd = (table["rows"][0]["last_distance"][key] for key in ("mean", "sd"))
+    mean, sd = (table["rows"][0]["last"]["fid"][key] for key in ("mean", "sd"))
     assert (float(line["FD-digits-cnn last"]), float(line["FD-digits-cnn last sd"])) == (mean, sd)
     assert f"| mlp + bce | {mean:.2f} ± {sd:.2f} |" in texts["md"]
     assert f"mlp + bce & {mean:.2f} $\\pm$ {sd:.2f} &" in shown(
@@ -157,7 +157,5 @@ def test_python_gives_the_numbers_of_the_command_line(bench: tuple[Path, str], t
         out=tmp_path / "python",
     )  # fmt: skip
     (ours,), (theirs,) = summary.rows, gz.report(bench[0]).rows
-    assert (ours.last_distance, ours.best_distance) == (theirs.last_distance, theirs.best_distance)
-    assert (ours.last_score, ours.best_score) == (theirs.last_score, theirs.best_score)
-    assert ours.untrained_distance == theirs.untrained_distance
+    assert (ours.last, ours.best, ours.untrained) == (theirs.last, theirs.best, theirs.untrained)
     assert [folder.name for folder in run_folders(tmp_path / "python")] == ["seed-0", "seed-1"]

@@ -48,7 +48,7 @@ def test_mean_and_sd_are_over_splits():
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.1, 50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_bounded_by_one_and_the_number_of_classes(seed, sharpness):
     logits = np.random.default_rng(seed).normal(size=(60, 7)) * sharpness
     assert 1 - 1e-12 <= classifier_score(logits)[0] <= 7 + 1e-12
@@ -57,3 +57,27 @@ def test_bounded_by_one_and_the_number_of_classes(seed, sharpness):
 def test_too_few_samples_are_refused():
     with pytest.raises(ValueError, match="10 splits need at least 10 samples"):
         classifier_score(np.zeros((9, 3)))
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_one_split_is_blind_to_the_order_of_samples_and_classes_and_to_a_constant(seed):
+    """With more splits, the order decides with the seed which samples share a split."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(30, 5)) * 3
+    score = pytest.approx(classifier_score(logits, splits=1)[0], rel=1e-12)
+    assert classifier_score(rng.permutation(logits), splits=1)[0] == score
+    assert classifier_score(rng.permutation(logits, axis=1), splits=1)[0] == score
+    assert classifier_score(logits + rng.normal(size=(30, 1)), splits=1)[0] == score
+    assert classifier_score(logits, seed=seed, splits=1)[0] == score
+
+
+def test_the_seed_decides_the_splits():
+    logits = np.random.default_rng(0).normal(size=(100, 5)) * 3
+    assert classifier_score(logits, seed=1) == classifier_score(logits, seed=1)
+    assert classifier_score(logits, seed=1) != classifier_score(logits, seed=2)
+
+
+def test_float32_logits_are_scored_in_float64():
+    logits = np.random.default_rng(0).normal(size=(100, 50)).astype(np.float32)
+    assert classifier_score(logits) == classifier_score(logits.astype(np.float64))

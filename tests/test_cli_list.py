@@ -160,7 +160,7 @@ def test_show_gives_parameters_recipe_traits_and_reasons():
     assert squeezed[-1].startswith("excludes critic-norm:batch: its penalty is per sample")
     assert "requires targets: it moves the targets of the discriminator" in output("show", "label-smoothing")
     assert "provides: critic-norm:batch" in output("show", "dcgan").splitlines()
-    assert "scored by: digits-cnn" in output("show", "digits").splitlines()
+    assert "scored by: fid, is in the features of digits-cnn" in output("show", "digits").splitlines()
 
 
 def test_show_marks_what_must_be_given_and_what_is_nothing_by_default(odd):
@@ -214,7 +214,7 @@ def test_a_dry_run_explains_itself():
         "2. dcgan + bce + label-smoothing",
         "3. dcgan + wgan-gp",
         "images   1x8x8 from digits",
-        "scores   599 images through digits-cnn, at 5 points",
+        "scores   fid, is: 599 images through digits-cnn, at 5 points",
         "adjusted dcgan: critic norm = layer (wgan-gp excludes batch: its penalty is per sample, "
         "and batch norm couples the samples of a batch)",
         "left out: dcgan + wgan-gp + label-smoothing",

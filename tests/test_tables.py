@@ -14,7 +14,8 @@ import pytest
 
 import ganzoo
 from ganzoo.errors import ResultsError
-from ganzoo.evaluate.protocol import Protocol, Score
+from ganzoo.evaluate.metrics import METRICS
+from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Checkpoint, Result, open_grid, run_folder, write_json
 from ganzoo.results.summary import Row, Spread, Summary, spread, summarise
@@ -24,16 +25,18 @@ from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
 PROTOCOL = Protocol(
     dataset="digits",
     data_sha256="d" * 64,
-    reference="train",
+    reference="the train split",
     reference_count=1198,
     samples=599,
     floor="599 real images, test split",
     extractor="digits-cnn",
     extractor_sha256="e" * 64,
     resize="none",
-    splits=10,
+    dimension=32,
+    classes=10,
+    best="by fid at the evaluation points",
 )
-FLOOR = Score(2.5, 9.5, 0.1)
+FLOOR = {"fid": 2.5, "is": 9.5, "is_sd": 0.1}
 
 
 def runs(**request: object) -> tuple[Run, ...]:
@@ -41,7 +44,7 @@ def runs(**request: object) -> tuple[Run, ...]:
 
 
 def at(step: int, distance: float, classifier: float) -> Checkpoint:
-    return Checkpoint(step, Score(distance, classifier, 0.0))
+    return Checkpoint(step, {"fid": distance, "is": classifier, "is_sd": 0.0})
 
 
 def done(run: Run, last: float, best: float | None = None, **fields: object) -> Result:
@@ -56,6 +59,10 @@ def done(run: Run, last: float, best: float | None = None, **fields: object) -> 
                         "python": "3.11", "system": "Linux"},
     }  # fmt: skip
     return Result(**(known | fields))  # type: ignore[arg-type]
+
+
+def scored(run: Run, score: dict[str, float], **fields: object) -> Result:
+    return msgspec.structs.replace(done(run, 10, **fields), last=Checkpoint(1000, score))
 
 
 def ended_early(run: Run, status: str, reason: str, step: int = 0, **fields: object) -> Result:
@@ -81,7 +88,19 @@ def table(out: Path, *results_of: float, **request: object) -> Summary:
 
 
 def about(mean: float, sd: float, n: int) -> Any:
-    return Spread(pytest.approx(mean), pytest.approx(sd), n)  # type: ignore[arg-type]
+    return MeanSdN(mean, sd, n)
+
+
+class MeanSdN:
+    """Equal to a spread of about this mean and sd over n seeds."""
+
+    def __init__(self, mean: float, sd: float, n: int) -> None:
+        self.expected = (pytest.approx(mean), pytest.approx(sd), n)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spread) and (other.mean, other.sd, other.n) == self.expected
 
 
 # Numbers ------------------------------------------------------------------------------------------------------------
@@ -93,7 +112,7 @@ def test_a_spread_is_mean_and_sample_sd() -> None:
 
 
 def test_one_seed_has_no_sd_and_none_no_spread() -> None:
-    assert spread([4.0]) == Spread(4.0, None, 1)
+    assert spread([4.0]) == Spread(4.0, None, (4.0,))
     assert str(spread([4.0])) == "4.00"
     assert spread([]) is None
 
@@ -101,11 +120,11 @@ def test_one_seed_has_no_sd_and_none_no_spread() -> None:
 def test_a_row_is_mean_and_sd_over_seeds(tmp_path: Path) -> None:
     grid = runs(seeds=2)
     (row,) = summarise([write(tmp_path, grid, done(grid[0], 10, 8), done(grid[1], 14, 9))]).rows
-    assert row.last_distance == about(12.0, math.sqrt(8), 2)
-    assert row.best_distance == about(8.5, math.sqrt(0.5), 2)
-    assert row.last_score == about(1.2, math.sqrt(0.08), 2)
-    assert row.best_score == about(0.85, math.sqrt(0.005), 2)
-    assert row.untrained_distance == about(112.0, math.sqrt(8), 2)
+    assert row.last["fid"] == about(12.0, math.sqrt(8), 2)
+    assert row.best["fid"] == about(8.5, math.sqrt(0.5), 2)
+    assert row.last["is"] == about(1.2, math.sqrt(0.08), 2)
+    assert row.best["is"] == about(0.85, math.sqrt(0.005), 2)
+    assert row.untrained["fid"] == about(112.0, math.sqrt(8), 2)
     assert row.device_seconds == about(10.5, math.sqrt(0.5), 2)
     assert (row.runs, row.done, row.failures, row.failure_rate, row.best_steps) == (2, 2, (), 0.0, (800, 800))
 
@@ -128,7 +147,7 @@ def test_runs_that_diverge_or_fail_stay_in_the_table_and_out_of_the_mean(tmp_pat
     summary = summarise([write(tmp_path, grid, *results)])
     (row,) = summary.rows
     assert (row.runs, row.done, row.failure_rate) == (4, 2, 0.5)
-    assert row.last_distance == about(15.0, math.sqrt(50), 2)
+    assert row.last["fid"] == about(15.0, math.sqrt(50), 2)
     assert row.failures == (
         "seed 1 diverged at step 1,300: the generator's loss is not finite",
         "seed 3 failed: ValueError: no",
@@ -162,7 +181,7 @@ def test_a_run_that_two_folders_hold_counts_once(tmp_path: Path) -> None:
     first = write(tmp_path / "a", grid, done(grid[0], 10), ended_early(grid[1], "failed", "a power cut"))
     second = write(tmp_path / "b", grid, done(grid[0], 10), done(grid[1], 14))
     (row,) = summarise([first, second, first]).rows
-    assert (row.runs, row.done, row.last_distance) == (2, 2, about(12.0, math.sqrt(8), 2))
+    assert (row.runs, row.done, row.last["fid"]) == (2, 2, about(12.0, math.sqrt(8), 2))
 
 
 # Protocols ----------------------------------------------------------------------------------------------------------
@@ -172,7 +191,7 @@ def test_scores_of_different_protocols_are_not_ranked(tmp_path: Path) -> None:
     grid = runs(seeds=2)
     fewer = msgspec.structs.replace(PROTOCOL, samples=50)
     write(tmp_path, grid, done(grid[0], 10), done(grid[1], 10, protocol=fewer))
-    with pytest.raises(ResultsError, match=r"different protocols.* differ in: samples \(599 / 50\)\."):
+    with pytest.raises(ResultsError, match=r"differ in: samples \(599 / 50\)\. ganzoo report --split"):
         summarise([tmp_path])
 
 
@@ -218,7 +237,7 @@ def test_the_cells_of_a_row(tmp_path: Path) -> None:
         "3 MiB", "1.50M + 2.50k", "best at step 800, 800",
     ]  # fmt: skip
     assert floor[:5] == ["real images (floor)", "2.50", "2.50", "9.50", "9.50"]
-    assert untrained[:3] == ["untrained generator (lowest)", "112.00", "112.00"]
+    assert untrained[:3] == ["untrained generator (best)", "112.00", "112.00"]
 
 
 def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
@@ -257,7 +276,7 @@ def test_csv_parses_back(nasty: Summary) -> None:
     assert line["combination"] == "mlp + bce + label-smoothing:real=0.8"
     assert (float(line["FD-digits-cnn last"]), line["FD-digits-cnn last sd"], line["n"]) == (10.0, "", "1")
     assert (line["failures"], line["failure_rate"]) == (f"seed 1 failed: {NASTY}", "0.5")
-    assert (float(line["floor"]), line["protocol"]) == (2.5, PROTOCOL.fingerprint)
+    assert (float(line["floor FD-digits-cnn"]), line["protocol"]) == (2.5, PROTOCOL.fingerprint)
 
 
 def test_csv_gives_sds_a_column_of_their_own(tmp_path: Path) -> None:
@@ -270,10 +289,11 @@ def test_json_holds_everything(nasty: Summary) -> None:
     value = json.loads(to_json(nasty))
     (only,) = value["tables"]
     (row,) = only["rows"]
-    assert (only["dataset"], only["distance"], only["score"]) == ("digits", "FD-digits-cnn", "CS-digits-cnn")
+    assert (only["dataset"], only["metrics"]) == ("digits", ["fid", "is"])
+    assert [column["title"] for column in only["columns"]] == ["FD-digits-cnn", "CS-digits-cnn"]
     assert msgspec.convert({k: v for k, v in only["protocol"].items() if k != "fingerprint"}, Protocol) == PROTOCOL
-    assert only["floor"] == {"distance": 2.5, "classifier": 9.5, "classifier_sd": 0.1}
-    assert row["last_distance"] == {"mean": 10.0, "sd": None, "n": 1}
+    assert only["floor"] == FLOOR
+    assert row["last"]["fid"] == {"mean": 10.0, "sd": None, "values": [10.0]}
     assert (row["failures"], row["failure_rate"]) == ([f"seed 1 failed: {NASTY}"], 0.5)
     assert value["pending"] == 0
 
@@ -304,3 +324,73 @@ def test_a_protocol_is_the_same_wherever_its_data_lies():
     there = msgspec.structs.replace(here, dataset="folder:path=/elsewhere")
     assert there.fingerprint == here.fingerprint
     assert msgspec.structs.replace(here, data_sha256="0" * 64).fingerprint != here.fingerprint
+
+
+# Metrics and significance -------------------------------------------------------------------------------------------
+
+
+def test_a_table_has_the_columns_of_its_metrics_and_is_ranked_by_the_first(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge"], metrics="kid,prdc")
+    scores = [{"fid": 1.0, "kid": 0.02, "precision": 0.9, "recall": 0.1, "density": 1.1, "coverage": 0.5}]
+    scores.append(scores[0] | {"fid": 2.0, "kid": -0.00001})
+    results = [scored(run, score) for run, score in zip(grid, scores, strict=True)]
+    (only,) = summarise([write(tmp_path, grid, *results)]).tables
+    assert [row.combination for row in only.rows] == ["mlp + hinge", "mlp + bce"]
+    names = ["KD-digits-cnn", "precision", "recall", "density", "coverage"]
+    assert header(only)[1:11] == [f"{name} {which}" for name in names for which in ("last", "best")]
+    assert [row[1] for row in cells(only)[:2]] == ["-0.00001", "0.02000"]
+    assert cells(only)[0][3:10:2] == ["0.900", "0.100", "1.100", "0.500"]
+
+
+def test_modes_are_better_the_more_there_are_and_stand_beside_what_uniform_draws_find(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge"], metrics="modes")
+    protocol = msgspec.structs.replace(PROTOCOL, samples=26_000, classes=1000)
+    results = [
+        scored(run, {"fid": 1.0, "modes": found, "kl": 3.0}, protocol=protocol)
+        for run, found in zip(grid, (99.0, 880.0), strict=True)
+    ]
+    (only,) = summarise([write(tmp_path, grid, *results)]).tables
+    assert header(only)[1] == "modes of 1,000 last"
+    assert [row.combination for row in only.rows] == ["mlp + hinge", "mlp + bce"]
+    uniform = next(row for row in cells(only) if row[0] == "uniform draws (expected)")
+    assert float(uniform[1]) == 1000.0
+    assert float(uniform[3]) == pytest.approx(999 / 52_000, abs=0.0005)
+
+
+def test_a_row_that_differs_from_the_first_is_marked(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge", "wgan-gp"], seeds=3)
+    distances = {"mlp + bce": (1.0, 1.1, 1.2), "mlp + hinge": (9.0, 9.1, 9.2), "mlp + wgan-gp": (1.1, 1.2, 1.3)}
+    summary = summarise([write(tmp_path, grid, *(done(run, distances[run.combination][run.seed]) for run in grid))])
+    (only,) = summary.tables
+    place = header(only).index("p")
+    assert [row[place] for row in cells(only)[:3]] == ["-", "0.288", "0.000*"]
+    assert any("Welch" in note and "Holm" in note and "FD-digits-cnn" in note for note in notes(summary))
+    assert "p" not in header(table(tmp_path / "single", 10.0).tables[0])
+
+
+def test_split_shows_a_table_of_each_protocol_and_says_what_differs(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge", "wgan-gp"])
+    fewer = msgspec.structs.replace(PROTOCOL, samples=50)
+    results = (done(grid[0], 10), done(grid[1], 5, protocol=fewer), ended_early(grid[2], "failed", "ValueError: no"))
+    write(tmp_path, grid, *results)
+    summary = summarise([tmp_path], split=True)
+    assert [[row.combination for row in one.rows] for one in summary.tables] == [
+        ["mlp + bce", "mlp + wgan-gp"], ["mlp + hinge"],
+    ]  # fmt: skip
+    titles = re.findall(r"^\*\*(.*)\*\*$", to_markdown(summary), re.MULTILINE)
+    assert titles == [f"digits, protocol {one.fingerprint}" for one in (PROTOCOL, fewer)]
+    assert any("protocols differ in samples (599 / 50)" in note for note in notes(summary))
+
+
+def test_few_images_for_the_dimension_are_warned_of() -> None:
+    assert PROTOCOL.warning == ""
+    assert "2,048 feature dimensions" in msgspec.structs.replace(PROTOCOL, dimension=2048).warning
+    assert "50 images" in msgspec.structs.replace(PROTOCOL, samples=50).warning
+
+
+def test_the_two_protocols_of_inception_never_share_a_name() -> None:
+    ours = msgspec.structs.replace(PROTOCOL, extractor="inception", extractor_sha256=INCEPTION_2015_SHA256)
+    theirs = msgspec.structs.replace(ours, extractor="inception:protocol=tf-compat", resize="another")
+    (fid,) = METRICS["fid"].columns
+    assert (ours.title(fid), theirs.title(fid)) == ("FID", "FID (protocol=tf-compat)")
+    assert ours.fingerprint != theirs.fingerprint

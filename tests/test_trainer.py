@@ -233,7 +233,7 @@ def test_the_best_checkpoint_is_chosen_on_other_samples_than_it_is_reported_on(t
     run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, samples=50, evaluations=3).runs[0]
     result = finish(run, tmp_path / "run")
     text = (tmp_path / "run" / "metrics.jsonl").read_text()
-    assert result.best is not None and str(result.best.score.distance) not in text
+    assert result.best is not None and str(result.best.score["fid"]) not in text
 
 
 def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):

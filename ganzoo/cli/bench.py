@@ -16,11 +16,12 @@ from ganzoo.cli.output import is_terminal, print_table
 from ganzoo.engine.grid import default_out, run_grid
 from ganzoo.engine.watch import Bars, Lines
 from ganzoo.errors import Interrupted, ParameterError
+from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import parameters
 from ganzoo.planning.command import plan_from
 from ganzoo.planning.grid import Plan
 from ganzoo.results.summary import Summary, summarise
-from ganzoo.results.tables import NUMBERS, cells, header, notes, titles
+from ganzoo.results.tables import cells, header, notes, numbers, titles
 
 RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes commas."
 
@@ -44,6 +45,9 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 )
 @click.option(
     "--extractor", shell_complete=names("extractor"), help="Feature network of the scores; default: the dataset's."
+)
+@click.option(
+    "--metrics", multiple=True, help=f"Of {', '.join(METRICS)}; the first orders the table. Default: the dataset's."
 )
 @click.option("--seeds", help="How many (3) or which (0,7,9); default 1.")
 @click.option("--steps", help="Generator steps; short for --recipe steps=...")
@@ -99,7 +103,7 @@ def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -
 def show_summary(summary: Summary) -> None:
     """Print the tables and their notes."""
     for title, table in zip(titles(summary), summary.tables, strict=True):
-        print_table(title, header(table), cells(table), right=tuple(NUMBERS))
+        print_table(title, header(table), cells(table), right=numbers(table))
     for note in notes(summary):
         click.echo(note)
 

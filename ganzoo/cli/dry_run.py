@@ -32,7 +32,7 @@ def _show_combination(number: int, run: Run) -> None:
         click.echo(f"    {'' if index else 'recipe':8} {source}: {', '.join(values)}")
     evaluation = run.evaluation
     scored = f"{evaluation.samples:,} images through {evaluation.extractor.label}"
-    click.echo(f"    scores   {scored}, at {_count(evaluation.points, 'point')}")
+    click.echo(f"    scores   {', '.join(evaluation.metrics)}: {scored}, at {_count(evaluation.points, 'point')}")
     for line in run.adjustments:
         click.echo(f"    adjusted {line}")
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "bench": "ganzoo.cli.bench:bench",
     "report": "ganzoo.cli.report:report",
     "sample": "ganzoo.cli.sample:sample",
+    "score": "ganzoo.cli.score:score",
 }
 
 

@@ -1,33 +1,70 @@
-"""`ganzoo sample`: draw images from a trained run."""
+"""`ganzoo sample`: draw images, or points, from a trained run."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 
-from ganzoo.errors import ResultsError
-from ganzoo.results.picture import save_grid, save_images
+from ganzoo.errors import ParameterError, ResultsError
+from ganzoo.results.picture import save_grid, save_images, save_scatter
+from ganzoo.results.store import write_atomically
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Images.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A .png for one grid, else a folder.")
+@click.option("--n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Images, or points.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .png for one picture of all, a .npy for an array, else a folder of images.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Checkpoint.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Where.")
 def sample(run: Path, *, count: int, out: Path, seed: int, which: str, device: str) -> None:
-    """Draw images from RUN, the folder of a finished run (a combination's seed-N)."""
+    """Draw images, or points, from RUN, the folder of a finished run (a combination's seed-N)."""
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (torch)
 
-    images = Sampler.load(run, which, device).sample(count, seed)
+    sampler = Sampler.load(run, which, device)
+    points = sampler.run.dtype == "float32"
+    save = _writer(out, points)
+    samples = sampler.sample(count, seed)
     try:
-        if out.suffix.lower() == ".png":
-            out.parent.mkdir(parents=True, exist_ok=True)
-            save_grid(out, images)
-        else:
-            save_images(out, images)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save(out, samples)
     except OSError as error:
         raise ResultsError(f"cannot write {out}: {error.strerror}; choose another --out") from None
-    click.echo(f"{count} images: {out}")
+    click.echo(f"{count} {'points' if points else 'images'}: {out}")
+
+
+def _writer(out: Path, points: bool) -> Callable[[Path, Any], None]:
+    """Return what writes samples to a place, by what the place is called.
+
+    Raises:
+        ParameterError: points have no images to fill a folder with.
+    """
+    form = out.suffix.lower()
+    if form == ".npy":
+        return _save_array
+    if points and form != ".png":
+        raise ParameterError(
+            f"--out {out} would be a folder of images, and this run draws points: give NAME.npy for an array, or "
+            "NAME.png for a picture of them"
+        )
+    if points:
+        return save_scatter
+    return save_grid if form == ".png" else save_images
+
+
+def _save_array(file: Path, samples: Any) -> None:
+    """Write uint8 images of shape (N, C, H, W), or float32 points of shape (N, D), as NumPy's .npy, atomically."""
+    array = np.asarray(samples)
+    buffer = io.BytesIO()
+    np.save(buffer, array if array.dtype == np.uint8 else array.reshape(len(array), -1))  # (N, D, 1, 1) -> (N, D)
+    write_atomically(file, buffer.getvalue())

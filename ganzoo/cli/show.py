@@ -41,11 +41,14 @@ def _show(component: Component) -> None:
     if spec.paper:
         click.echo(f"paper: {spec.paper}")
     click.echo(f"code:  {source_of(component)}")
+    required = [field.name for field in parameters(spec.params).values() if field.required]
     if isinstance(spec, DatasetSpec):
-        click.echo(f"scored by: {spec.extractor}")
+        network = spec.extractor if isinstance(spec.extractor, str) else "a network that depends on its parameters"
+        if callable(spec.extractor) and not required:
+            network = spec.extractor(build(spec.params, {}, component.name))
+        click.echo(f"scored by: {', '.join(spec.metrics)} in the features of {network}")
     click.echo()
     _show_parameters(spec)
-    required = [field.name for field in parameters(spec.params).values() if field.required]
     if required:
         click.echo(f"What it declares depends on its parameters; {', '.join(required)} must be given.\n")
         return

@@ -1,4 +1,4 @@
-"""Batches of real images from uint8 pixels that stay on the training device."""
+"""Batches of real images from pixels that stay on the training device as they are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Batches:
     """
 
     def __init__(self, images: Images, batch_size: int, seed: int, device: torch.device) -> None:
-        self.pixels = torch.as_tensor(images.pixels, device=device)  # uint8 (N, C, H, W)
+        self.pixels = torch.as_tensor(images.pixels, device=device)  # (N, C, H, W)
         self.labels = None if images.labels is None else torch.as_tensor(images.labels, device=device)
         self.batch_size = batch_size
         self.seed = seed
@@ -36,8 +36,8 @@ class Batches:
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """Map uint8 pixels to [-1, 1]."""
-    return pixels.float().div_(127.5).sub_(1)
+    """Map uint8 pixels to [-1, 1]; float32 points are there already."""
+    return pixels if pixels.dtype == torch.float32 else pixels.float().div_(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo.api import DatasetSpec, Images
+from ganzoo.api import DataInfo, DatasetSpec, Images
 from ganzoo.errors import DataError
 from ganzoo.planning.run import Part
 from ganzoo.registry.lookup import build_target
@@ -34,15 +34,16 @@ def load_dataset(part: Part, root: Path) -> Dataset:
     assert isinstance(spec, DatasetSpec)
     load, params = build_target(part.component), part.typed_params
     info = spec.describe(params, root)
-    train = _checked(load(params, root, "train"), (info.train, *info.shape), f"{part.label}, train")
-    test = _checked(load(params, root, "test"), (info.test, *info.shape), f"{part.label}, test") if info.test else None
+    train = _checked(load(params, root, "train"), info, info.train, f"{part.label}, train")
+    test = _checked(load(params, root, "test"), info, info.test, f"{part.label}, test") if info.test else None
     return Dataset(part.label, train, test, _digest(train, test))
 
 
-def _checked(images: Images, shape: tuple[int, ...], what: str) -> Images:
+def _checked(images: Images, info: DataInfo, count: int, what: str) -> Images:
     pixels, labels = images
-    if pixels.dtype != np.uint8 or pixels.shape != shape:
-        raise DataError(f"{what}: holds {pixels.dtype} of shape {pixels.shape}, and its spec describes uint8 {shape}")
+    if pixels.dtype != info.dtype or pixels.shape != (count, *info.shape):
+        described = f"{info.dtype} {(count, *info.shape)}"
+        raise DataError(f"{what}: holds {pixels.dtype} of shape {pixels.shape}, and its spec describes {described}")
     if labels is not None and labels.shape != (len(pixels),):
         raise DataError(f"{what}: {len(pixels)} images and labels of shape {labels.shape}")
     return images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +16,13 @@ from ganzoo.data.load import Dataset, load_dataset
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import Interrupted, ResultsError
-from ganzoo.evaluate.protocol import Score
+from ganzoo.evaluate.metrics import Score, rank
 from ganzoo.evaluate.reference import Reference, reference
 from ganzoo.evaluate.sampling import sample
-from ganzoo.evaluate.scorer import score
+from ganzoo.evaluate.scorer import extract, score
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
-from ganzoo.results.picture import save_grid
+from ganzoo.results.picture import save_grid, save_scatter
 from ganzoo.results.store import Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
 from ganzoo.train.seeds import generator
@@ -31,6 +31,7 @@ from ganzoo.train.trainer import Trainer
 Tell = Callable[[Event], None]
 CHECKPOINT_SECONDS = 30.0
 PICTURE_IMAGES = 64
+PICTURE_POINTS = 2000
 
 
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
@@ -50,7 +51,8 @@ class Progress:
     data_sha256: str
     untrained: Score | None = None
     best_step: int = 0
-    best_selection: float = float("inf")
+    best_rank: tuple[float, ...] = ()
+    """Of its selection score; smaller is better."""
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     device_seconds: float = 0.0
     evaluation_seconds: float = 0.0
@@ -80,7 +82,7 @@ class Job:
         with closing(MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)) as self.log:
             self.tell(Event(kind="started", step=self.trainer.number))
             if self.progress.untrained is None:
-                self.progress.untrained = self._score(self.trainer.game.sampler(), "report")
+                self.progress.untrained = self._report(self.trainer.game.sampler())
             diverged = self._train()
         result = self._result(diverged)
         write_json(self.folder / "result.json", result)
@@ -132,40 +134,45 @@ class Job:
         pixels = next(iter(self._samples(network, PICTURE_IMAGES, "picture")))
         if (pixels == pixels[0]).all():
             return number, "the generator draws one and the same image"
-        selection = self._score(network, "select")
+        first = self.run.evaluation.metrics[0]
+        selection = self._score(network, "select", (first,))
         self.log.write({"step": number, "selection": selection})
-        self.tell(Event(kind="evaluated", step=number, values={"distance": selection.distance}))
-        if selection.distance < self.progress.best_selection:
-            self.progress.best_selection, self.progress.best_step = selection.distance, number
+        self.tell(Event(kind="evaluated", step=number, values=dict(selection)))
+        place = rank(selection, first)
+        if not self.progress.best_rank or place < self.progress.best_rank:
+            self.progress.best_rank, self.progress.best_step = place, number
             self.progress.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
         return None
 
-    def _score(self, network: torch.nn.Module, purpose: str) -> Score:
+    def _report(self, network: torch.nn.Module) -> Score:
+        return self._score(network, "report", self.run.evaluation.metrics)
+
+    def _score(self, network: torch.nn.Module, purpose: str, metrics: Sequence[str]) -> Score:
         started = time.perf_counter()
         batches = self._samples(network, self.run.evaluation.samples, purpose)
-        found = score(self.extractor, batches, self.reference.moments)
+        found = score(extract(self.extractor, batches, metrics), self.reference.evidence, metrics)
         self.progress.evaluation_seconds += time.perf_counter() - started
         return found
 
     def _samples(self, network: torch.nn.Module, count: int, purpose: str) -> Any:
-        """Draw uint8 images; the same purpose means the same latents and classes."""
+        """Draw images; the same purpose means the same latents and classes."""
         rng = generator(self.run.seed, f"samples to {purpose}", self.device)
         labels = self.trainer.batches.labels if self.trainer.game.setting.classes else None
         if labels is not None:
             labels = labels[torch.randint(len(labels), (count,), generator=rng, device=self.device)]
-        return sample(network, self.trainer.game.latents, count, rng, labels)
+        return sample(network, self.trainer.game.latents, count, rng, labels, quantise=self.run.dtype == "uint8")
 
     def _result(self, diverged: tuple[int, str] | None) -> Result:
         trainer, progress = self.trainer, self.progress
         last = best = None
         if diverged is None:
             network = trainer.game.sampler()
-            last = Checkpoint(self.steps, self._score(network, "report"))
+            last = Checkpoint(self.steps, self._report(network))
             save_weights(self.folder / "generator-last.safetensors", network.state_dict())
-            save_grid(self.folder / "samples.png", next(iter(self._samples(network, PICTURE_IMAGES, "picture"))).cpu())
+            self._draw(network)
             network.load_state_dict(progress.best_weights)
             same = progress.best_step == self.steps
-            best = last if same else Checkpoint(progress.best_step, self._score(network, "report"))
+            best = last if same else Checkpoint(progress.best_step, self._report(network))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())
         assert progress.untrained is not None
         return Result(
@@ -188,6 +195,15 @@ class Job:
             environment=environment(self.device, self.options.threads),
         )
 
+    def _draw(self, network: torch.nn.Module) -> None:
+        """Write a grid of samples; of points, a scatter over real ones."""
+        file, points = self.folder / "samples.png", self.run.dtype == "float32"
+        drawn = torch.cat(list(self._samples(network, PICTURE_POINTS if points else PICTURE_IMAGES, "picture"))).cpu()
+        if points:
+            save_scatter(file, drawn, self.data.train.pixels[:PICTURE_POINTS])
+        else:
+            save_grid(file, drawn)
+
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
         self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, peak_memory(self.device))
@@ -195,7 +211,7 @@ class Job:
             "run": self.run.id,
             "device": self.device.type,
             "trainer": self.trainer.state_dict(),
-            "progress": _pack(self.progress),
+            "progress": vars(self.progress),
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
 
@@ -215,21 +231,7 @@ class Job:
                 f"{self.folder} to start afresh"
             )
         self.trainer.load_state_dict(state["trainer"])
-        self.progress = _unpack(state["progress"])
-
-
-def _pack(progress: Progress) -> dict[str, Any]:
-    packed = dict(vars(progress))
-    untrained = progress.untrained
-    packed["untrained"] = (
-        None if untrained is None else [untrained.distance, untrained.classifier, untrained.classifier_sd]
-    )
-    return packed
-
-
-def _unpack(packed: Mapping[str, Any]) -> Progress:
-    untrained = packed["untrained"]
-    return Progress(**{**packed, "untrained": None if untrained is None else Score(*untrained)})
+        self.progress = Progress(**state["progress"])
 
 
 def _count(module: torch.nn.Module) -> int:

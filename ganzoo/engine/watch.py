@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.engine.local import Placed
 from ganzoo.engine.messages import Event
+from ganzoo.evaluate.metrics import brief
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.run import Run
 
@@ -141,7 +142,7 @@ def _terms(values: dict[str, Any]) -> str:
 
 def _outcome(event: Event) -> str:
     if event.kind == "evaluated":
-        return f"step {event.step:,}: distance {event.values['distance']:.2f}"
+        return f"step {event.step:,}: {brief(event.values)}"
     if event.kind == "error":
         return f"failed: {event.error}: {event.text}"
     if event.values.get("status") == "diverged":

@@ -20,17 +20,20 @@ def classifier_score(logits: np.ndarray, seed: int = 0, splits: int = SPLITS) ->
     Returns:
         A score between 1 and K, and its standard deviation over splits (divided by their number, as published code
         does).
+
+    Raises:
+        ValueError: fewer samples than splits.
     """
     if len(logits) < splits:
         raise ValueError(f"{splits} splits need at least {splits} samples, not {len(logits)}")
     order = np.random.default_rng(seed).permutation(len(logits))
-    log_p = log_softmax(logits[order].astype(np.float64), axis=1)
-    scores = [_score(part) for part in np.array_split(log_p, splits)]
+    scores = [_score(logits[part]) for part in np.array_split(order, splits)]
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def _score(log_p: np.ndarray) -> float:
-    """Return exp(mean KL) of log-probabilities of shape (N, K)."""
+def _score(logits: np.ndarray) -> float:
+    """Return exp(mean KL) of the classes' probabilities, of logits of shape (N, K)."""
+    log_p = log_softmax(logits.astype(np.float64), axis=1)
     p = np.exp(log_p)
     marginal = p.mean(0)
     log_marginal = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+ROWS = 4096
+"""Samples that are in float64 at once; does not change the moments beyond rounding."""
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -18,6 +21,9 @@ class Moments:
     covariance: np.ndarray
     """float64 of shape (D, D), unbiased (divided by N - 1)."""
     count: int
+    """N; the covariance has at most rank N - 1, which the distance relies on."""
+    root: np.ndarray | None = None
+    """R of shape (D, r) with R R^T = covariance, for many distances to these moments; `frechet.with_root` adds it."""
 
 
 class MomentAccumulator:
@@ -48,13 +54,29 @@ class MomentAccumulator:
         self.count = total
 
     def result(self) -> Moments:
-        """Return the moments of all that was added; at least two samples are needed."""
+        """Return the moments of all that was added.
+
+        Raises:
+            ValueError: fewer than two samples, which have no covariance.
+        """
+        if self.count < 2:
+            raise ValueError(f"a covariance needs at least two samples, not {self.count}")
         covariance = self._products / (self.count - 1)
         return Moments(self._mean.cpu().numpy(), covariance.cpu().numpy(), self.count)
 
 
 def moments(features: np.ndarray | Tensor) -> Moments:
-    """Return the moments of features of shape (N, D)."""
+    """Return the moments of features of shape (N, D), N at least two."""
     accumulator = MomentAccumulator()
-    accumulator.add(torch.as_tensor(features))
+    for part in torch.as_tensor(features).split(ROWS):
+        accumulator.add(part)
     return accumulator.result()
+
+
+def merge(one: Moments, two: Moments) -> Moments:
+    """Return the moments of two sets together, by the same formula."""
+    count = one.count + two.count
+    shift = two.mean - one.mean
+    products = one.covariance * (one.count - 1) + two.covariance * (two.count - 1)
+    products += np.outer(shift, shift) * (one.count * two.count / count)
+    return Moments(one.mean + shift * (two.count / count), products / (count - 1), count)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import msgspec
 
+from ganzoo.evaluate.metrics import Column
 from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
+
+UINT8 = "floor(clip(127.5 x + 128, 0, 255)) to uint8"
+POINTS = "float32 points, not rounded"
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +21,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     data_sha256: str
     """Of the pixels and labels of both splits."""
     reference: str
-    """The split that fakes are compared with."""
+    """Which images of the dataset fakes are compared with, e.g. `the train split`."""
     reference_count: int
     samples: int
     """Generated images; the real-vs-real floor uses as many held-out real ones."""
@@ -25,11 +30,18 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     extractor: str
     extractor_sha256: str
     resize: str
-    splits: int
-    """Of the classifier score."""
-    quantisation: str = "floor(clip(127.5 x + 128, 0, 255)) to uint8"
+    dimension: int
+    """Of the features."""
+    classes: int
+    """That the extractor tells apart; 0 for none."""
+    quantisation: str = UINT8
     generator: str = "eval mode, averaged weights where the recipe keeps an average, no truncation"
-    best: str = "lowest distance at the evaluation points, on samples that no reported score uses"
+    best: str
+    """How the best checkpoint was chosen."""
+    inception_score: str = "10 splits after a seeded shuffle"
+    kernel_distance: str = "cubic kernel, unbiased, mean of 100 seeded subsets of at most 1,000"
+    neighbours: str = "k = 5, strict <, as many real images, drawn with a seed, as generated ones"
+    infinity: str = "15 sizes, regressed on 1/N"
 
     @property
     def fingerprint(self) -> str:
@@ -42,18 +54,19 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def canonical(self) -> bool:
-        """Whether the scores may be called FID and IS: the network is the 2015-12-05 Inception itself."""
+        """Whether the scores may be called FID, IS and KID: the network is the 2015-12-05 Inception itself."""
         return self.extractor_sha256 == INCEPTION_2015_SHA256
 
-    @property
-    def distance_name(self) -> str:
-        """`FID`, or `FD-<extractor>` for any other feature network."""
-        return "FID" if self.canonical else f"FD-{self.extractor}"
-
-    @property
-    def score_name(self) -> str:
-        """`IS`, or `CS-<extractor>` for any other classifier."""
-        return "IS" if self.canonical else f"CS-{self.extractor}"
+    def title(self, column: Column) -> str:
+        """Return a column's name: `FID`, `FID (protocol=tf-compat)`, or `FD-<extractor>` for any other network."""
+        if column.key == "modes":
+            return f"modes of {self.classes:,}"
+        if not column.renamed:
+            return column.name
+        if not self.canonical:
+            return f"{column.renamed}-{self.extractor.partition(':')[0]}"
+        variant = self.extractor.partition(":")[2]
+        return f"{column.name} ({variant})" if variant else column.name
 
     def differences(self, other: Protocol) -> list[str]:
         """Return the fields that differ, each with both values."""
@@ -63,22 +76,30 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self, field) != getattr(other, field)
         ]
 
-    def describe(self) -> str:
-        """Return the protocol as a sentence under a table."""
+    def describe(self, metrics: Collection[str]) -> str:
+        """Return the protocol as a sentence under a table with these metrics."""
+        settings = {
+            "is": f"classifier score: {self.inception_score}",
+            "kid": f"kernel distance: {self.kernel_distance}",
+            "prdc": f"precision, recall, density, coverage: {self.neighbours}",
+            "fid-infinity": f"extrapolated distance: {self.infinity}",
+        }
+        return "; ".join([
+            f"{self.samples:,} generated images ({self.generator}), {self.quantisation}, against {self.reference} "
+            f"of {self.dataset} ({self.reference_count:,} images) in the {self.dimension:,} features of "
+            f"{self.extractor} (sha256 {self.extractor_sha256[:8]}; {self.resize})",
+            *(setting for name, setting in settings.items() if name in metrics),
+            f"floor: {self.floor}; best: {self.best}; fingerprint {self.fingerprint}",
+        ])  # fmt: skip
+
+    @property
+    def warning(self) -> str:
+        """What to beware of: a covariance of D dimensions needs many times D samples; empty where there are enough."""
+        fewest = min(self.samples, self.reference_count or self.samples)  # 0: only statistics are known
+        if fewest >= 10 * self.dimension:
+            return ""
         return (
-            f"{self.samples:,} generated images ({self.generator}), {self.quantisation}, against the {self.reference} "
-            f"split of {self.dataset} ({self.reference_count:,} images) in the features of {self.extractor} "
-            f"(sha256 {self.extractor_sha256[:8]}; {self.resize}); {self.score_name} over {self.splits} splits; "
-            f"floor: {self.floor}; best: {self.best}; fingerprint {self.fingerprint}"
+            f"{fewest:,} images are fewer than 10 for each of {self.dimension:,} "
+            "feature dimensions: the Fréchet distance is biased upward; compare it with the floor, and only at equal "
+            "counts"
         )
-
-
-class Score(msgspec.Struct, frozen=True):
-    """What one set of images scores."""
-
-    distance: float
-    """Fréchet distance to the reference; lower is better."""
-    classifier: float
-    """Classifier score (the inception score, for Inception); higher is better."""
-    classifier_sd: float
-    """Standard deviation over splits."""

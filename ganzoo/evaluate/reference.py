@@ -1,9 +1,11 @@
-"""Moments of the reference images and the real-vs-real floor, computed once and kept under a hash of their causes."""
+"""The reference images' evidence and the real-vs-real floor, computed once and kept under a hash of their causes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +17,16 @@ from filelock import FileLock
 from ganzoo.api import Extractor
 from ganzoo.data.load import Dataset
 from ganzoo.errors import DataError
-from ganzoo.evaluate.classifier_score import SPLITS, classifier_score
-from ganzoo.evaluate.frechet import frechet_distance
+from ganzoo.evaluate.classifier_score import SPLITS
+from ganzoo.evaluate.frechet import with_root
+from ganzoo.evaluate.metrics import METRICS, Score
 from ganzoo.evaluate.moments import Moments
-from ganzoo.evaluate.protocol import Protocol, Score
-from ganzoo.evaluate.scorer import extract, real_batches
+from ganzoo.evaluate.protocol import POINTS, UINT8, Protocol
+from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score
 from ganzoo.planning.run import Evaluation
 from ganzoo.train.seeds import derive
 
-VERSION = 1
+VERSION = 2
 """Of what is computed here; part of the key, so that a change never reads an older file."""
 
 
@@ -31,7 +34,7 @@ VERSION = 1
 class Reference:
     """What generated images are compared with, and what held-out real images score."""
 
-    moments: Moments
+    evidence: Evidence
     floor: Score
     protocol: Protocol
 
@@ -47,18 +50,18 @@ def reference(
     Raises:
         DataError: fewer real images than the evaluation needs.
     """
-    protocol = make_protocol(data, extractor, evaluation)
-    file = cache / "references" / f"{_key(protocol)}.npz"
+    protocol = make_protocol(data, extractor, evaluation, device)
+    file = cache / "references" / f"{_key(protocol, evaluation.metrics)}.npz"
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
         found = _read(file, protocol)
         if found is None:
-            found = _compute(data, extractor, protocol, device)
+            found = _compute(data, extractor, evaluation.metrics, protocol, device)
             _write(file, found)
     return found
 
 
-def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation) -> Protocol:
+def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, device: torch.device) -> Protocol:
     """Return the protocol that an evaluation of this data follows."""
     count = evaluation.samples
     held_out = len(data.test.pixels) if data.test else 0
@@ -70,44 +73,73 @@ def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation) -
     if count < SPLITS:
         raise DataError(f"{data.label}: {count} samples are too few for {SPLITS} splits; raise --samples")
     source = "test split" if count <= held_out else "held-out part of the train split against the rest"
+    seen = extractor(next(real_batches(data.train.pixels[:2], device)))
     return Protocol(
         dataset=data.label,
         data_sha256=data.sha256,
-        reference="train",
+        reference="the train split",
         reference_count=len(data.train.pixels),
         samples=count,
         floor=f"{count:,} real images, {source}",
         extractor=evaluation.extractor.label,
         extractor_sha256=extractor.sha256,
         resize=extractor.resize,
-        splits=SPLITS,
+        dimension=seen.features.shape[1],
+        classes=0 if seen.logits is None else seen.logits.shape[1],
+        best=f"by {evaluation.metrics[0]} at the evaluation points, on samples that no reported score uses",
+        quantisation=UINT8 if data.train.pixels.dtype == np.uint8 else POINTS,
     )
 
 
-def _key(protocol: Protocol) -> str:
-    return hashlib.sha256(msgspec.json.encode([VERSION, protocol], order="deterministic")).hexdigest()[:24]
+def _key(protocol: Protocol, metrics: Collection[str]) -> str:
+    causes = [VERSION, protocol, sorted(metrics)]
+    return hashlib.sha256(msgspec.json.encode(causes, order="deterministic")).hexdigest()[:24]
 
 
-def _compute(data: Dataset, extractor: Extractor, protocol: Protocol, device: torch.device) -> Reference:
-    moments, _ = extract(extractor, real_batches(data.train.pixels, device))
-    rng = np.random.default_rng(derive(0, "floor"))
+def _compute(
+    data: Dataset, extractor: Extractor, metrics: Collection[str], protocol: Protocol, device: torch.device
+) -> Reference:
     count, train = protocol.samples, data.train.pixels
+    rng = np.random.default_rng(derive(0, "floor"))
+    whole = reference_evidence(train, extractor, metrics, count, device)
     if data.test and count <= len(data.test.pixels):
-        held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:count]], moments
+        held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:count]], whole
     else:
         order = rng.permutation(len(train))
         held_out = train[order[:count]]
-        against, _ = extract(extractor, real_batches(train[order[count:]], device))
-    found, logits = extract(extractor, real_batches(held_out, device))
-    return Reference(moments, Score(frechet_distance(against, found), *classifier_score(logits)), protocol)
+        against = reference_evidence(train[order[count:]], extractor, metrics, count, device)
+    try:
+        floor = score(extract(extractor, real_batches(held_out, device), metrics), against, metrics)
+    except ValueError as error:
+        raise DataError(f"{data.label}: {error}; raise --samples, or choose other --metrics") from None
+    return Reference(whole, floor, protocol)
+
+
+def reference_evidence(
+    pixels: np.ndarray, extractor: Extractor, metrics: Collection[str], featured: int, device: torch.device
+) -> Evidence:
+    """Return the evidence of real images: the moments of all of them, and the features of `featured`, seeded."""
+    chosen = np.zeros(len(pixels), bool)
+    chosen[np.random.default_rng(derive(0, "features")).permutation(len(pixels))[:featured]] = True
+    found = extract(extractor, real_batches(pixels, device), _featured(metrics), chosen)
+    return Evidence(with_root(found.moments), found.kept)
+
+
+def _featured(metrics: Collection[str]) -> list[str]:
+    """Return the metrics that look at the features of real images; no metric looks at their logits."""
+    return [name for name in metrics if METRICS[name].uses == {"features"}]
 
 
 def _write(file: Path, found: Reference) -> None:
+    moments = found.evidence.moments
+    assert moments.root is not None
     arrays = {
-        "mean": found.moments.mean,
-        "covariance": found.moments.covariance,
-        "count": np.array(found.moments.count),
-        "floor": np.array(msgspec.structs.astuple(found.floor)),
+        "mean": moments.mean,
+        "covariance": moments.covariance,
+        "root": moments.root,
+        "count": np.array(moments.count),
+        "floor": np.array(json.dumps(found.floor)),
+        **found.evidence.kept,
     }
     temporary = file.with_suffix(".partial.npz")
     np.savez(temporary, allow_pickle=False, **arrays, sha256=np.array(_digest(arrays)))
@@ -118,13 +150,14 @@ def _read(file: Path, protocol: Protocol) -> Reference | None:
     """Return the stored reference, or None where there is none or it does not match its own hash."""
     try:
         with np.load(file) as stored:
-            arrays = {name: stored[name] for name in ("mean", "covariance", "count", "floor")}
+            arrays = {name: stored[name] for name in stored.files if name != "sha256"}
             if str(stored["sha256"]) != _digest(arrays):
                 return None
+        mean, covariance, root = (arrays.pop(name) for name in ("mean", "covariance", "root"))
+        count, floor = int(arrays.pop("count")), json.loads(str(arrays.pop("floor")))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    moments = Moments(arrays["mean"], arrays["covariance"], int(arrays["count"]))
-    return Reference(moments, Score(*arrays["floor"].tolist()), protocol)
+    return Reference(Evidence(Moments(mean, covariance, count, root), arrays), floor, protocol)
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

@@ -1,4 +1,4 @@
-"""Draw images from a generator as the protocol asks: eval mode, a seed of its own, uint8."""
+"""Draw images from a generator as the protocol asks: eval mode, a seed of its own, rounded as the data is."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def sample(
     rng: torch.Generator,
     labels: Tensor | None = None,
     batch: int = BATCH,
+    quantise: bool = True,
 ) -> Iterator[Tensor]:
-    """Yield `count` generated images as uint8 batches of shape (n, C, H, W).
+    """Yield `count` generated images as batches of shape (n, C, H, W).
 
     The generator's mode is put back afterwards; no state of training is touched.
 
@@ -32,6 +33,7 @@ def sample(
         rng: on the device of the network.
         labels: (count,) classes for a conditional generator.
         batch: images a pass.
+        quantise: round to uint8 pixels; float32 points stay what they are.
     """
     training = network.training
     network.eval()
@@ -40,6 +42,7 @@ def sample(
             for start in range(0, count, batch):
                 z = latents(min(batch, count - start), rng)
                 y = None if labels is None else labels[start : start + batch]
-                yield to_pixels(network(z, y))
+                images = network(z, y)
+                yield to_pixels(images) if quantise else images.float()
     finally:
         network.train(training)

@@ -1,43 +1,136 @@
-"""Score images against a reference: the Fréchet distance and the classifier score in one pass."""
+"""Score images: one pass through a feature network, then every metric from what it said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.api import Extractor
+from ganzoo.api import Extracted, Extractor
 from ganzoo.evaluate.classifier_score import classifier_score
-from ganzoo.evaluate.frechet import frechet_distance
+from ganzoo.evaluate.frechet import frechet_distance, frechet_distance_infinity
+from ganzoo.evaluate.kernel_distance import kernel_distance
+from ganzoo.evaluate.manifold import manifold
+from ganzoo.evaluate.metrics import Score, uses
+from ganzoo.evaluate.mode_coverage import modes
 from ganzoo.evaluate.moments import MomentAccumulator, Moments
-from ganzoo.evaluate.protocol import Score
 
 BATCH = 256
 """Images a pass through the feature network; does not change a score beyond rounding."""
 
 
-def extract(extractor: Extractor, batches: Iterable[Tensor]) -> tuple[Moments, np.ndarray]:
-    """Return the moments of the features and all logits, of uint8 images of shape (N, C, H, W)."""
+@dataclass(frozen=True)
+class Evidence:
+    """What a feature network said of a set of images, as far as the metrics need it."""
+
+    moments: Moments
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
+    """`features` (N, D), `logits` (N, K), `classes` (N,) and `good` (N,), of those that the metrics use."""
+    classes: int = 0
+    """That the network tells apart; 0 for none."""
+    device: str = "cpu"
+    """Where they come from, and where the metrics of generated images do their matrix products."""
+
+
+def extract(
+    extractor: Extractor,
+    batches: Iterable[Tensor],
+    metrics: Collection[str] = ("fid",),
+    featured: np.ndarray | None = None,
+) -> Evidence:
+    """Pass images through the network and keep what the metrics use.
+
+    Args:
+        extractor: the feature network.
+        batches: images of shape (n, C, H, W) on its device.
+        metrics: names of the metrics that will be computed.
+        featured: (N,) bool, the images whose features are kept where the metrics use features; None: all.
+    """
     accumulator = MomentAccumulator()
-    logits: list[np.ndarray] = []
+    kept: dict[str, list[np.ndarray]] = {use: [] for use in uses(metrics)}
+    count, classes, device = 0, 0, "cpu"
     with torch.inference_mode():
         for batch in batches:
             found = extractor(batch)
             accumulator.add(found.features)
-            logits.append(found.logits.cpu().numpy())
-    return accumulator.result(), np.concatenate(logits)
+            wanted = slice(None) if featured is None else featured[count : count + len(batch)]
+            for use, value in _told(found).items():
+                if use in kept:
+                    values = value.cpu().numpy()
+                    kept[use].append(values[wanted] if use == "features" else values)
+            classes = 0 if found.logits is None else found.logits.shape[1]
+            count, device = count + len(batch), str(batch.device)
+    arrays = {use: np.concatenate(parts) for use, parts in kept.items() if parts}
+    return Evidence(accumulator.result(), arrays, classes, device)
 
 
-def score(extractor: Extractor, batches: Iterable[Tensor], reference: Moments) -> Score:
-    """Return what uint8 images score against the moments of a reference."""
-    found, logits = extract(extractor, batches)
-    mean, sd = classifier_score(logits)
-    return Score(frechet_distance(reference, found), mean, sd)
+def _told(found: Extracted) -> dict[str, Tensor]:
+    """Return what the network told of a batch, by what metrics call it."""
+    told = {"features": found.features}
+    if found.logits is not None:
+        told |= {"logits": found.logits, "classes": found.logits.argmax(1)}
+    return told if found.good is None else told | {"good": found.good}
+
+
+def score(fake: Evidence, real: Evidence, metrics: Collection[str]) -> Score:
+    """Return what the metrics say of generated images against the reference.
+
+    Raises:
+        ValueError: too few images for one of them.
+    """
+    found: Score = {}
+    for name in metrics:
+        found |= COMPUTE[name](fake, real)
+    return found
+
+
+def _fid(fake: Evidence, real: Evidence) -> Score:
+    return {"fid": frechet_distance(real.moments, fake.moments)}
+
+
+def _is(fake: Evidence, real: Evidence) -> Score:
+    mean, sd = classifier_score(fake.kept["logits"])
+    return {"is": mean, "is_sd": sd}
+
+
+def _kid(fake: Evidence, real: Evidence) -> Score:
+    mean, sd = kernel_distance(real.kept["features"], fake.kept["features"], device=fake.device)
+    return {"kid": mean, "kid_sd": sd}
+
+
+def _prdc(fake: Evidence, real: Evidence) -> Score:
+    return manifold(real.kept["features"], fake.kept["features"], device=fake.device)._asdict()
+
+
+def _fid_infinity(fake: Evidence, real: Evidence) -> Score:
+    return {"fid_infinity": frechet_distance_infinity(fake.kept["features"], real.moments)}
+
+
+def _modes(fake: Evidence, real: Evidence) -> Score:
+    classes = fake.kept["classes"]
+    found = modes(classes[fake.kept["good"]] if "good" in fake.kept else classes, fake.classes)
+    return {"modes": found.found, "kl": found.kl}
+
+
+def _quality(fake: Evidence, real: Evidence) -> Score:
+    return {"quality": float(fake.kept["good"].mean())}
+
+
+COMPUTE: dict[str, Callable[[Evidence, Evidence], Score]] = {
+    "fid": _fid,
+    "is": _is,
+    "kid": _kid,
+    "prdc": _prdc,
+    "fid-infinity": _fid_infinity,
+    "modes": _modes,
+    "quality": _quality,
+}
 
 
 def real_batches(pixels: np.ndarray, device: torch.device) -> Iterator[Tensor]:
-    """Yield uint8 pixels of shape (N, C, H, W) in batches on a device."""
+    """Yield images of shape (N, C, H, W) in batches on a device."""
     for start in range(0, len(pixels), BATCH):
         yield torch.tensor(pixels[start : start + BATCH], device=device)

@@ -11,9 +11,10 @@ import msgspec
 
 from ganzoo.api import DataInfo, DatasetSpec, Kind, Setting
 from ganzoo.errors import IncompatibleError, ParameterError
-from ganzoo.params import build, label
+from ganzoo.evaluate.metrics import METRICS
+from ganzoo.params import build, label, parse
 from ganzoo.planning.fold import fold
-from ganzoo.planning.request import Asked, Layer, Request
+from ganzoo.planning.request import Asked, Layer, Request, metric_names
 from ganzoo.planning.run import Evaluation, Part, Run
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
@@ -64,7 +65,7 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
     datasets = [_dataset(registry, asked, request) for asked in request.dataset]
     several = len(datasets) > 1
     for data, architecture, loss, tricks in itertools.product(
-        datasets, _choose(registry, "architecture", request.model), _choose(registry, "loss", request.loss),
+        datasets, choose(registry, "architecture", request.model), choose(registry, "loss", request.loss),
         list(_trick_sets(registry, request)),
     ):  # fmt: skip
         chosen = (architecture, loss, *tricks)
@@ -92,7 +93,8 @@ def _no_twins(runs: Sequence[Run]) -> None:
         seen.add(run.id)
 
 
-def _choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
+def choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
+    """Look components up and build their parameters; errors name the place where they were asked for."""
     chosen: list[Chosen] = []
     for one in asked:
         with one.place.blamed():
@@ -104,8 +106,8 @@ def _choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chos
 
 def _trick_sets(registry: Registry, request: Request) -> Iterator[tuple[Chosen, ...]]:
     """Yield the fixed tricks with every subset of the ablated ones, the smallest first."""
-    fixed = _choose(registry, "trick", request.trick)
-    ablated = _choose(registry, "trick", request.ablate)
+    fixed = choose(registry, "trick", request.trick)
+    ablated = choose(registry, "trick", request.ablate)
     names = [trick.component.full_name for trick in (*fixed, *ablated)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -116,14 +118,56 @@ def _trick_sets(registry: Registry, request: Request) -> Iterator[tuple[Chosen, 
 
 
 def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
-    (chosen,) = _choose(registry, "dataset", [asked])
+    (chosen,) = choose(registry, "dataset", [asked])
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
     info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
-    (extractor,) = _choose(registry, "extractor", [request.extractor or Asked(spec.extractor, {}, Place("extractor"))])
+    (extractor,) = choose(registry, "extractor", [request.extractor or _own_extractor(chosen, spec)])
+    metrics = request.metrics or (_served(spec.metrics, extractor) if request.extractor else spec.metrics)
+    check_metrics(metrics, extractor)
+    if info.dtype == "float32" and "points" not in extractor.provides:
+        raise IncompatibleError(f"{chosen.name} has points, no images, and {extractor.name} looks at images")
     most = info.test or info.train // 2
-    samples = min(most, MOST_SAMPLES) if request.samples is None else request.samples
-    return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations))
+    samples = request.samples or spec.samples or min(most, MOST_SAMPLES)
+    return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations, metrics))
+
+
+def _own_extractor(chosen: Chosen, spec: DatasetSpec) -> Asked:
+    """Return the feature network that the dataset names, which may depend on its parameters."""
+    text = chosen.ask("extractor", chosen.params) if callable(spec.extractor) else spec.extractor
+    return Asked(*parse(text), Place("extractor"))
+
+
+def choose_scorer(extractor: str, metrics: str | Sequence[str] | None) -> tuple[Part, tuple[str, ...]]:
+    """Return a feature network and the metrics that it is to serve, `fid` and `is` where none are named.
+
+    Raises:
+        GanzooError: a name that nobody knows, or a metric that the network cannot serve.
+    """
+    (chosen,) = choose(installed(), "extractor", [Asked(*parse(extractor), Place("extractor"))])
+    names = metric_names(metrics, Place("metrics")) if metrics else _served(("fid", "is"), chosen)
+    check_metrics(names, chosen)
+    return part(chosen), names
+
+
+def _served(metrics: Sequence[str], extractor: Chosen) -> tuple[str, ...]:
+    """Return the metrics that a feature network can serve; a Fréchet distance is always among them."""
+    return tuple(name for name in metrics if METRICS[name].trait in ("", *extractor.provides)) or ("fid",)
+
+
+def check_metrics(metrics: Sequence[str], extractor: Chosen) -> None:
+    """Check that a feature network can serve the metrics.
+
+    Raises:
+        IncompatibleError: it gives no class logits, say, and a metric is about classes.
+    """
+    for name in metrics:
+        trait = METRICS[name].trait
+        if trait and trait not in extractor.provides:
+            raise IncompatibleError(
+                f"the metric {name} needs an extractor that provides {trait}, and {extractor.name} does not; choose "
+                f"another with --extractor, or --metrics {','.join(_served(tuple(METRICS), extractor))}"
+            )
 
 
 def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Request) -> tuple[list[str], Run | None]:
@@ -149,6 +193,7 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
         dataset=part(data.chosen),
         shape=setting.shape,
         classes=setting.classes,
+        dtype=data.info.dtype,
         recipe=recipe,
         sources=sources,
         adjustments=tuple(adjustments),

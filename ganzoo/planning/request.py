@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ganzoo.api import Recipe
-from ganzoo.errors import ParameterError, SuiteError
+from ganzoo.errors import ParameterError, SuiteError, did_you_mean
+from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, parse, split
 from ganzoo.paths import data_root
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
@@ -44,6 +45,7 @@ class Request:
     ablate: tuple[Asked, ...] = ()
     seeds: tuple[int, ...] = (0,)
     extractor: Asked | None = None
+    metrics: tuple[str, ...] | None = None
     samples: int | None = None
     evaluations: int = 5
     layers: tuple[Layer, ...] = ()
@@ -71,6 +73,8 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
     fields: dict[str, Any] = {key: _components(*merged[key]) for key in GRID_KEYS if key in merged}
     if "extractor" in merged:
         fields["extractor"] = _extractor(*merged["extractor"])
+    if "metrics" in merged:
+        fields["metrics"] = metric_names(*merged["metrics"])
     if "seeds" in merged:
         fields["seeds"] = _seeds(*merged["seeds"])
     for key, low in (("samples", 2), ("evaluations", 1)):
@@ -116,6 +120,20 @@ def _extractor(value: Any, place: Place) -> Asked:
     if others:
         raise place.refuse(f"one feature network scores a grid, not {1 + len(others)}")
     return first
+
+
+def metric_names(value: Any, place: Place) -> tuple[str, ...]:
+    """Return the metrics that a text or a list names, each once.
+
+    Raises:
+        GanzooError: a name that no metric has.
+    """
+    items = cast("Iterable[Any]", value if isinstance(value, list | tuple) else [value])
+    names = tuple(dict.fromkeys(name.strip().lower() for item in items for name in str(item).split(",")))
+    for name in names:
+        if name not in METRICS:
+            raise place.refuse(f'no metric "{name}"{did_you_mean(name, METRICS)}')
+    return names
 
 
 def _seeds(value: Any, place: Place) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -45,6 +45,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     """Generated images that a score is computed from."""
     points: int
     """Evaluations during training, evenly spaced; the last is at the last step."""
+    metrics: tuple[str, ...]
+    """Names in `ganzoo.evaluate.metrics`; the first one's first column orders the table."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     dataset: Part
     shape: tuple[int, int, int]
     classes: int
+    dtype: Literal["uint8", "float32"]
+    """Of the data: pixels, or points in [-1, 1]."""
     recipe: dict[str, Any]
     sources: dict[str, str]
     """Where each recipe value came from."""

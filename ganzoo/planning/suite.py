@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 GRID_KEYS = ("model", "loss", "dataset", "trick", "ablate")
 RUN_KEYS = ("device", "jobs", "out")
 RECIPE_KEYS = tuple(field.name for field in dataclasses.fields(Recipe))
-SUITE_KEYS = (*GRID_KEYS, "extractor", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS, "recipe")
+SUITE_KEYS = (*GRID_KEYS, "extractor", "metrics", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS, "recipe")
 
 
 class Place(NamedTuple):

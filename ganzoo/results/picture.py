@@ -19,6 +19,13 @@ TITLE = 22
 LEAST_SIDE = 32
 """Smaller images are enlarged by a whole factor, so that a person sees something."""
 
+SCATTER_SIDE = 280
+"""Pixels: about the side of a grid of 64 images of 32 pixels, beside which a scatter may stand."""
+FINENESS = 4
+"""A scatter is drawn so many times as large and shrunk, which smooths its discs."""
+REAL, DRAWN = ((205, 205, 205), 3.0), ((31, 95, 180), 1.25)
+"""Colour, and radius in pixels: a mode that was found is a coloured spot in a grey halo, a missed one is all grey."""
+
 
 def grid(images: Any) -> Image.Image:
     """Arrange uint8 images of shape (N, C, H, W) in a square grid."""
@@ -37,8 +44,42 @@ def grid(images: Any) -> Image.Image:
 
 def save_grid(file: Path, images: Any) -> None:
     """Write a grid of uint8 images of shape (N, C, H, W) as PNG, atomically."""
+    _save_png(file, grid(images))
+
+
+def scatter(drawn: Any, real: Any | None = None) -> Image.Image:
+    """Draw generated points over real ones, on axes from -1 to 1.
+
+    Args:
+        drawn: (N, D, 1, 1) or (N, D) in [-1, 1], of which the first two coordinates are seen; y points up.
+        real: the same, light grey; None: no real points.
+    """
+    side = SCATTER_SIDE * FINENESS
+    canvas = Image.new("RGB", (side, side), "white")
+    draw = ImageDraw.Draw(canvas)
+    draw.rectangle((0, 0, side - 1, side - 1), outline=REAL[0], width=FINENESS)
+    for points, (colour, radius) in ((real, REAL), (drawn, DRAWN)):
+        for x, y in () if points is None else _places(points, side):
+            reach = radius * FINENESS
+            draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=colour)
+    return canvas.reduce(FINENESS)
+
+
+def _places(points: Any, side: int) -> Any:
+    """Map points in [-1, 1] to pixels of a square picture, (N, 2); one coordinate alone lies on the middle line."""
+    flat = np.asarray(points).reshape(len(points), -1)  # (N, D, 1, 1) -> (N, D)
+    plane = np.pad(flat, ((0, 0), (0, 1)))[:, :2]
+    return (plane * (1, -1) + 1) / 2 * (side - 1)
+
+
+def save_scatter(file: Path, drawn: Any, real: Any | None = None) -> None:
+    """Write what `scatter` draws as PNG, atomically."""
+    _save_png(file, scatter(drawn, real))
+
+
+def _save_png(file: Path, picture: Image.Image) -> None:
     buffer = io.BytesIO()
-    grid(images).save(buffer, "PNG")
+    picture.save(buffer, "PNG", optimize=True)
     write_atomically(file, buffer.getvalue())
 
 
@@ -53,9 +94,7 @@ def save_montage(file: Path, grids: Mapping[str, Path]) -> None:
         draw.text((left + GAP, GAP), name, fill="black", font=font)
         canvas.paste(picture, (left, TITLE))
         left += max(picture.width, _length(name, font)) + GAP * 4
-    buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", optimize=True)
-    write_atomically(file, buffer.getvalue())
+    _save_png(file, canvas)
 
 
 def _length(text: str, font: Any) -> int:

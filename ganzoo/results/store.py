@@ -13,7 +13,8 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ganzoo.errors import ResultsError
-from ganzoo.evaluate.protocol import Protocol, Score
+from ganzoo.evaluate.metrics import Score
+from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.run import Run
 
 

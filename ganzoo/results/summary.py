@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ganzoo.errors import ResultsError
-from ganzoo.evaluate.protocol import Protocol, Score
+from ganzoo.evaluate.metrics import Column, Score, columns
+from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.run import Run
+from ganzoo.results.significance import p_against_first
 from ganzoo.results.store import Checkpoint, Grid, Result, read_json, read_runs
 
 
@@ -21,20 +23,34 @@ class Spread:
 
     mean: float
     sd: float | None
-    """None for a single seed."""
-    n: int
+    """Divided by n - 1; None for a single seed."""
+    values: tuple[float, ...]
+    """One a seed."""
+
+    @property
+    def n(self) -> int:
+        """The number of seeds."""
+        return len(self.values)
 
     def __str__(self) -> str:
         """Return `12.34 ± 0.56`."""
-        return f"{self.mean:.2f} ± {self.sd:.2f}" if self.sd is not None else f"{self.mean:.2f}"
+        return self.text()
+
+    def text(self, digits: int = 2) -> str:
+        """Return the same with more or fewer digits after the point."""
+        return f"{self.mean:.{digits}f}" + (f" ± {self.sd:.{digits}f}" if self.sd is not None else "")
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Return mean and sd (divided by n - 1) of the values; None of none."""
-    found = list(values)
+    """Return mean and sd of the values; None of none."""
+    found = tuple(values)
     if not found:
         return None
-    return Spread(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None, len(found))
+    return Spread(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None, found)
+
+
+Spreads = dict[str, Spread]
+"""By the key of a column."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +63,16 @@ class Row:
     done: int
     failures: tuple[str, ...]
     """Why runs ended early, e.g. `seed 1 diverged at step 300: ...`."""
-    last_distance: Spread | None
-    best_distance: Spread | None
-    last_score: Spread | None
-    best_score: Spread | None
-    untrained_distance: Spread | None
+    last: Spreads
+    best: Spreads
+    untrained: Spreads
     best_steps: tuple[int, ...]
     images_seen: int
     device_seconds: Spread | None
     peak_memory_bytes: int
     parameters: dict[str, int]
+    p: float | None = None
+    """That the first row is no better, by the table's first column; None for that row, and where n is 1."""
 
     @property
     def failure_rate(self) -> float:
@@ -66,13 +82,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The combinations that were trained on one dataset, scored under one protocol: the best mean distance first."""
+    """The combinations that were trained on one dataset, scored under one protocol: the best mean first."""
 
     dataset: str
+    metrics: tuple[str, ...]
+    """All that the runs were scored with; the first one's first column orders the rows."""
     rows: tuple[Row, ...]
     floor: Score | None
     protocol: Protocol | None
     """None where no run was scored."""
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of its scores."""
+        return columns(self.metrics)
+
+    def title(self, column: Column) -> str:
+        """Return a column's name, which the protocol decides."""
+        return self.protocol.title(column) if self.protocol else column.renamed or column.name
 
 
 @dataclass(frozen=True)
@@ -98,8 +125,12 @@ class _Ended(NamedTuple):
     result: Result
 
 
-def summarise(folders: Sequence[Path]) -> Summary:
+def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
     """Read results folders; a run that several of them hold counts once.
+
+    Args:
+        folders: what `--out` named.
+        split: make a table of every protocol instead of refusing several.
 
     Raises:
         ResultsError: a folder that ganzoo did not write, or runs on one dataset that were scored under different
@@ -113,8 +144,11 @@ def summarise(folders: Sequence[Path]) -> Summary:
             if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
                 ended[run.id] = _Ended(place, run, result)
     environments = {_environment(one.result) for one in ended.values() if one.result.environment}
+    groups = _grouped(ended.values(), lambda one: _dataset(one.run))
+    if split:
+        groups = [part for group in groups for part in _by_protocol(group)]
     return Summary(
-        tables=tuple(map(_table, _grouped(ended.values(), lambda one: _dataset(one.run)))),
+        tables=tuple(map(_table, groups)),
         environments=tuple(sorted(environments)),
         pending=len(planned - set(ended)),
     )
@@ -139,16 +173,48 @@ def _dataset(run: Run) -> str:
     return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
 
 
+def _by_protocol(runs: Sequence[_Ended]) -> list[list[_Ended]]:
+    """Return the runs on one dataset by their protocol; one that was never scored goes with its results folder."""
+    of_folder = {
+        one.folder.parents[1]: one.result.protocol.fingerprint for one in reversed(runs) if one.result.protocol
+    }
+
+    def fingerprint(one: _Ended) -> str:
+        protocol = one.result.protocol
+        return protocol.fingerprint if protocol else of_folder.get(one.folder.parents[1], "")
+
+    return _grouped(runs, fingerprint)
+
+
 def _table(runs: Sequence[_Ended]) -> Table:
     results = [one.result for one in runs]
     protocol = _one_protocol(results)
-    rows = [_row(group) for group in _grouped(runs, lambda one: one.run.combination_id)]
+    metrics = tuple(dict.fromkeys(name for one in runs for name in one.run.evaluation.metrics))
+    rows = _ranked([_row(group) for group in _grouped(runs, lambda one: one.run.combination_id)], columns(metrics)[0])
     return Table(
         dataset=protocol.dataset if protocol else runs[0].run.dataset.name,
-        rows=tuple(sorted(rows, key=lambda row: row.last_distance.mean if row.last_distance else math.inf)),
-        floor=next((result.floor for result in results if result.floor), None),
+        metrics=metrics,
+        rows=tuple(rows),
+        floor=_joined(result.floor for result in results),
         protocol=protocol,
     )
+
+
+def _joined(floors: Iterable[Score | None]) -> Score | None:
+    """Return one floor of all metrics: runs of one protocol have equal values of those that they share."""
+    found: Score = {}
+    for floor in floors:
+        found |= floor or {}
+    return found or None
+
+
+def _ranked(rows: Sequence[Row], column: Column) -> list[Row]:
+    """Return the rows in order of a column, the best first, each with how sure it is that the first is better."""
+    sign = 1 if column.better == "lower" else -1
+    ordered = sorted(rows, key=lambda row: sign * row.last[column.key].mean if column.key in row.last else math.inf)
+    scored = [row for row in ordered if column.key in row.last]
+    p_values = p_against_first([row.last[column.key].values for row in scored])
+    return [replace(row, p=p) for row, p in zip(scored, p_values, strict=True)] + ordered[len(scored) :]
 
 
 def _one_protocol(results: Sequence[Result]) -> Protocol | None:
@@ -157,8 +223,8 @@ def _one_protocol(results: Sequence[Result]) -> Protocol | None:
         first, second, *_ = protocols.values()
         raise ResultsError(
             f"these runs were scored under different protocols and cannot be ranked together; they differ in: "
-            f"{'; '.join(first.differences(second))}. Report their folders one by one; where they are one folder, the "
-            "data has changed: run the grid again with another --out"
+            f"{'; '.join(first.differences(second))}. ganzoo report --split shows a table of each; where they are one "
+            "folder, the data has changed: run the grid again with another --out"
         )
     return next(iter(protocols.values()), None)
 
@@ -167,8 +233,10 @@ def _row(runs: Sequence[_Ended]) -> Row:
     results = [one.result for one in runs]
     done = [result for result in results if result.status == "done"]
 
-    def over(pick: Callable[[Result], Checkpoint | None], score: Callable[[Score], float]) -> Spread | None:
-        return spread(score(found.score) for result in done if (found := pick(result)) is not None)
+    def over(pick: Callable[[Result], Checkpoint | None]) -> Spreads:
+        scores = [found.score for result in done if (found := pick(result)) is not None]
+        keys = dict.fromkeys(key for score in scores for key in score)
+        return {key: found for key in keys if (found := spread(score[key] for score in scores if key in score))}
 
     return Row(
         combination=results[0].combination,
@@ -176,11 +244,9 @@ def _row(runs: Sequence[_Ended]) -> Row:
         runs=len(results),
         done=len(done),
         failures=tuple(f"seed {result.seed} {result.outcome}" for result in results if result.status != "done"),
-        last_distance=over(lambda result: result.last, lambda score: score.distance),
-        best_distance=over(lambda result: result.best, lambda score: score.distance),
-        last_score=over(lambda result: result.last, lambda score: score.classifier),
-        best_score=over(lambda result: result.best, lambda score: score.classifier),
-        untrained_distance=over(lambda result: result.untrained, lambda score: score.distance),
+        last=over(lambda result: result.last),
+        best=over(lambda result: result.best),
+        untrained=over(lambda result: result.untrained),
         best_steps=tuple(result.best.step for result in done if result.best),
         images_seen=max((result.images_seen for result in results), default=0),
         device_seconds=spread(result.device_seconds for result in done),

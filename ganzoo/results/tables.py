@@ -10,59 +10,89 @@ from dataclasses import asdict
 
 import msgspec
 
-from ganzoo.results.summary import Row, Spread, Summary, Table
+from ganzoo.evaluate.metrics import Column, Score
+from ganzoo.results.significance import LEVEL
+from ganzoo.results.summary import Row, Spread, Spreads, Summary, Table
 
-NUMBERS = range(1, 11)
-"""The columns that hold numbers, to be aligned on the right."""
+RUN_COLUMNS = ("n", "failed", "images seen", "device s", "memory", "parameters G+D", "remarks")
 
 
 def titles(summary: Summary) -> list[str]:
-    """Return what stands above each table: the dataset, where there are several."""
-    several = len(summary.tables) > 1
-    return [table.dataset if several else "" for table in summary.tables]
+    """Return what stands above each table: the dataset, and the fingerprint where tables share it; none above one."""
+    names = [table.dataset for table in summary.tables]
+    return [
+        f"{table.dataset}, protocol {table.protocol.fingerprint}"
+        if names.count(table.dataset) > 1 and table.protocol
+        else table.dataset * (len(names) > 1)
+        for table in summary.tables
+    ]
 
 
 def header(table: Table) -> list[str]:
     """Return the column names; scores are named by the protocol."""
-    distance, score = _score_names(table)
-    return [
-        "combination", f"{distance} last", f"{distance} best", f"{score} last", f"{score} best", "n", "failed",
-        "images seen", "device s", "memory", "parameters G+D", "remarks",
-    ]  # fmt: skip
+    scores = [f"{table.title(column)} {which}" for column in table.columns for which in ("last", "best")]
+    return ["combination", *scores, *(["p"] if _tested(table) else []), *RUN_COLUMNS]
 
 
-def _score_names(table: Table) -> tuple[str, str]:
-    protocol = table.protocol
-    return (protocol.distance_name, protocol.score_name) if protocol else ("FD", "CS")
+def numbers(table: Table) -> range:
+    """Return the columns that hold numbers, to be aligned on the right."""
+    return range(1, len(header(table)) - 1)
+
+
+def _tested(table: Table) -> bool:
+    return any(row.p is not None for row in table.rows)
 
 
 def cells(table: Table) -> list[list[str]]:
-    """Return the rows: the combinations, then what real images and untrained generators score."""
-    rows = [_cells(row) for row in table.rows]
-    blank = [""] * (len(header(table)) - 5)
+    """Return the rows: the combinations, then what real images, uniform modes and untrained generators score."""
+    rows = [_cells(row, table) for row in table.rows]
     if table.floor:
-        distance, score = f"{table.floor.distance:.2f}", f"{table.floor.classifier:.2f}"
-        rows.append(["real images (floor)", distance, distance, score, score, *blank])
-    untrained = [row.untrained_distance for row in table.rows if row.untrained_distance]
+        rows.append(_twice("real images (floor)", table.floor, table))
+    if "modes" in table.metrics and table.protocol:
+        rows.append(_twice("uniform draws (expected)", uniform(table.protocol.samples, table.protocol.classes), table))
+    primary = table.columns[0]
+    best = min if primary.better == "lower" else max
+    untrained = [row.untrained[primary.key].mean for row in table.rows if primary.key in row.untrained]
     if untrained:
-        lowest = f"{min(found.mean for found in untrained):.2f}"
-        rows.append(["untrained generator (lowest)", lowest, lowest, "", "", *blank])
+        rows.append(_twice("untrained generator (best)", {primary.key: best(untrained)}, table))
     return rows
 
 
-def _cells(row: Row) -> list[str]:
+def uniform(samples: int, classes: int) -> Score:
+    """Return the modes and the divergence that samples drawn uniformly from all modes are expected to score."""
+    from ganzoo.evaluate.mode_coverage import uniform_baseline  # noqa: PLC0415  (scipy.stats takes half a second)
+
+    expected = uniform_baseline(samples, classes)
+    return {"modes": float(expected.found), "kl": expected.kl}
+
+
+def _twice(name: str, score: Score, table: Table) -> list[str]:
+    """Return a row whose columns of the last and the best checkpoint say the same."""
+    values = [f"{score[column.key]:.{column.digits}f}" if column.key in score else "" for column in table.columns]
+    scores = [value for value in values for _ in ("last", "best")]
+    return [name, *scores, *[""] * (len(header(table)) - len(scores) - 1)]
+
+
+def _cells(row: Row, table: Table) -> list[str]:
     steps = ", ".join(f"{step:,}" for step in row.best_steps)
     return [
-        row.combination, _text(row.last_distance), _text(row.best_distance), _text(row.last_score),
-        _text(row.best_score), str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
+        row.combination,
+        *(_text(found, column) for column in table.columns for found in (row.last, row.best)),
+        *([_p(row.p)] if _tested(table) else []),
+        str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
         f"{row.device_seconds.mean:.1f}" if row.device_seconds else "-", f"{row.peak_memory_bytes / 2**20:,.0f} MiB",
         " + ".join(_short(row.parameters.get(player, 0)) for player in ("generator", "discriminator")),
         "; ".join(filter(None, [f"best at step {steps}" if steps else "", *row.failures])),
     ]  # fmt: skip
 
 
-def _text(found: Spread | None) -> str:
-    return "-" if found is None else str(found)
+def _text(found: Spreads, column: Column) -> str:
+    return found[column.key].text(column.digits) if column.key in found else "-"
+
+
+def _p(p: float | None) -> str:
+    """Return a p-value, with a star where it is small: the row differs from the first."""
+    return "-" if p is None else f"{p:.3f}{'*' if p < LEVEL else ''}"
 
 
 def _short(count: int) -> str:
@@ -73,13 +103,37 @@ def _short(count: int) -> str:
 
 
 def notes(summary: Summary) -> list[str]:
-    """Return what must be read with the numbers: spread, protocol, hardware, what is missing."""
+    """Return what must be read with the numbers: spread, tests, protocol, hardware, what is missing."""
     found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."]
-    found += [f"Protocol: {table.protocol.describe()}." for table in summary.tables if table.protocol]
+    found += [_test_note(table) for table in summary.tables[:1] if any(map(_tested, summary.tables))]
+    for table in summary.tables:
+        if table.protocol:
+            found.append(f"Protocol: {table.protocol.describe(table.metrics)}.")
+            found += [f"Warning: {table.protocol.warning}."] if table.protocol.warning else []
+    found += _split_notes(summary)
     found += [f"Hardware: {environment}." for environment in summary.environments]
     if summary.pending:
         runs = "1 run has" if summary.pending == 1 else f"{summary.pending} runs have"
         found.append(f"{runs} no result yet; run the same command again to finish.")
+    return found
+
+
+def _test_note(table: Table) -> str:
+    return (
+        f"p: that a row equals the first in its last checkpoint's {table.title(table.columns[0])}; Welch's t-test over "
+        f"seeds, Holm-corrected over the table; * below {LEVEL}."
+    )
+
+
+def _split_notes(summary: Summary) -> list[str]:
+    """Say why tables of one dataset stand apart."""
+    first: dict[str, Table] = {}
+    found: list[str] = []
+    for table in summary.tables:
+        before = first.setdefault(table.dataset, table)
+        if before is not table and before.protocol and table.protocol:
+            differences = "; ".join(before.protocol.differences(table.protocol))
+            found.append(f"{table.dataset}: protocols differ in {differences}; their rows cannot be ranked together.")
     return found
 
 
@@ -91,7 +145,7 @@ def to_markdown(summary: Summary) -> str:
     blocks: list[str] = []
     for title, table in zip(titles(summary), summary.tables, strict=True):
         blocks += [f"**{title}**"] if title else []
-        lines = [header(table), ["---:" if i in NUMBERS else "---" for i in range(len(header(table)))]]
+        lines = [header(table), ["---:" if i in numbers(table) else "---" for i in range(len(header(table)))]]
         lines += [[cell.translate(MARKDOWN_SPECIAL) for cell in row] for row in cells(table)]
         blocks.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*blocks, *notes(summary)]) + "\n"
@@ -101,36 +155,38 @@ def to_csv(summary: Summary) -> str:
     """Return one line a combination, with means and sds in columns of their own, named as the table's scores."""
     stream = io.StringIO()
     records = [_record(row, table) for table in summary.tables for row in table.rows]
-    columns = dict.fromkeys(name for record in records for name in record)
-    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    names = dict.fromkeys(name for record in records for name in record)
+    writer = csv.DictWriter(stream, list(names), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return stream.getvalue()
 
 
 def _record(row: Row, table: Table) -> dict[str, object]:
-    distance, score = _score_names(table)
     record: dict[str, object] = {
         "dataset": table.dataset, "combination": row.combination, "n": row.done, "failure_rate": row.failure_rate,
     }  # fmt: skip
-    for name, found in (
-        (f"{distance} last", row.last_distance), (f"{distance} best", row.best_distance),
-        (f"{score} last", row.last_score), (f"{score} best", row.best_score), ("device_seconds", row.device_seconds),
-    ):  # fmt: skip
-        record |= {name: found.mean if found else "", f"{name} sd": found.sd if found and found.sd is not None else ""}
-    return record | {
+    for column in table.columns:
+        for which, found in (("last", row.last), ("best", row.best)):
+            record |= _mean_and_sd(f"{table.title(column)} {which}", found.get(column.key))
+    return record | _mean_and_sd("device_seconds", row.device_seconds) | {
+        "p": "" if row.p is None else row.p,
         "images_seen": row.images_seen, "peak_memory_bytes": row.peak_memory_bytes,
         "generator_parameters": row.parameters.get("generator", 0),
         "discriminator_parameters": row.parameters.get("discriminator", 0),
         "failures": "; ".join(row.failures),
-        "floor": table.floor.distance if table.floor else "",
+        **{f"floor {table.title(column)}": (table.floor or {}).get(column.key, "") for column in table.columns},
         "protocol": table.protocol.fingerprint if table.protocol else "",
     }  # fmt: skip
 
 
+def _mean_and_sd(name: str, found: Spread | None) -> dict[str, object]:
+    return {name: found.mean if found else "", f"{name} sd": found.sd if found and found.sd is not None else ""}
+
+
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "∞": r"$\infty$",
 }  # fmt: skip
 
 
@@ -138,7 +194,7 @@ def to_latex(summary: Summary) -> str:
     """Return tabulars in the style of booktabs, the protocol in a comment above them."""
     lines = [f"% {note}" for note in notes(summary)]
     for title, table in zip(titles(summary), summary.tables, strict=True):
-        columns = "".join("r" if i in NUMBERS else "l" for i in range(len(header(table))))
+        columns = "".join("r" if i in numbers(table) else "l" for i in range(len(header(table))))
         lines += [f"% {title}"] if title else []
         lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex(header(table)), r"\midrule"]
         lines += [*map(_latex, cells(table)), r"\bottomrule", r"\end{tabular}"]
@@ -160,13 +216,12 @@ def to_json(summary: Summary) -> str:
 
 
 def _tree(table: Table) -> dict[str, object]:
-    distance, score = _score_names(table)
     protocol = table.protocol
     return {
         "dataset": table.dataset,
-        "distance": distance,
-        "score": score,
-        "floor": msgspec.to_builtins(table.floor),
+        "metrics": table.metrics,
+        "columns": [{"key": one.key, "title": table.title(one), "better": one.better} for one in table.columns],
+        "floor": table.floor,
         "protocol": {**msgspec.to_builtins(protocol), "fingerprint": protocol.fingerprint} if protocol else None,
         "rows": [{**asdict(row), "folder": str(row.folder), "failure_rate": row.failure_rate} for row in table.rows],
     }

@@ -26,15 +26,15 @@ LABELS = "dataset.json"
 
 def describe(params: ZipParams, root: Path) -> DataInfo:
     """Count images and classes; of the images only the first is opened, and only where its shape matters."""
-    with _open(_path(params, root, "train")) as archive:
-        train = _members(archive)
+    with open_zip(_path(params, root, "train")) as archive:
+        train = members_of(archive)
         labels = _labels(archive, train)
         shape = _shape(archive, train[0], params)
     classes = 0 if labels is None else int(labels.max()) + 1
     test = list[str]()
     if params.test:
-        with _open(_path(params, root, "test")) as archive:
-            test = _members(archive)
+        with open_zip(_path(params, root, "test")) as archive:
+            test = members_of(archive)
             _labels_of_split(archive, test, classes)
     return DataInfo(shape, len(train), len(test), classes)
 
@@ -43,10 +43,10 @@ def load(params: ZipParams, root: Path, split: Split) -> Images:
     """Return a split's images of the training split's shape, in order of their paths."""
     path = _path(params, root, split)
     info = describe(params, root)
-    with _open(path) as archive:
-        members = _members(archive)
+    with open_zip(path) as archive:
+        members = members_of(archive)
         labels = _labels_of_split(archive, members, info.classes)
-        sources = [_source(archive, member) for member in members]
+        sources = [source_of(archive, member) for member in members]
         return Images(decode_once(sources, [path], info.shape, params.channels, params.size), labels)
 
 
@@ -58,7 +58,7 @@ def _path(params: ZipParams, root: Path, split: Split) -> Path:
     return path
 
 
-def _open(path: Path) -> ZipFile:
+def open_zip(path: Path) -> ZipFile:
     """Open a zip; DataError where it is none."""
     try:
         return ZipFile(path)
@@ -68,7 +68,7 @@ def _open(path: Path) -> ZipFile:
         ) from error
 
 
-def _members(archive: ZipFile) -> list[str]:
+def members_of(archive: ZipFile) -> list[str]:
     """Return the sorted names of a zip's images; DataError where there are none."""
     names = sorted({name for name in archive.namelist() if _visible(name) and is_image(_last(name))})
     if not names:
@@ -86,7 +86,7 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _source(archive: ZipFile, member: str) -> Source:
+def source_of(archive: ZipFile, member: str) -> Source:
     """Return where an image's bytes come from; a ZipFile may be read from several threads."""
     return Source(f"{member} in {archive.filename}", partial(archive.read, member))
 
@@ -95,7 +95,7 @@ def _shape(archive: ZipFile, first: str, params: ZipParams) -> Shape:
     """Return the shape of the images: as the parameters say, and for the rest as the first image is."""
     if params.channels and params.size:
         return params.channels, params.size, params.size
-    channels, height, width = decode_image(_source(archive, first), params.channels, params.size).shape
+    channels, height, width = decode_image(source_of(archive, first), params.channels, params.size).shape
     return channels, height, width
 
 

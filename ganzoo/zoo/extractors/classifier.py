@@ -1,12 +1,14 @@
-"""Digit classifiers as feature networks: small enough to ship, so that scores need no download.
+"""Classifiers as feature networks, and those of digits: small enough to ship, so that scores need no download.
 
-Both were trained by benchmarks/extractors/train.py on the training split alone.
+All were trained by benchmarks/extractors/train.py on the training split alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,50 +23,47 @@ from ganzoo.errors import WeightsError
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-@dataclass(frozen=True)
-class Design:
-    """One classifier: what it looks at, how large it is and which weights belong to it."""
-
-    file: str
-    sha256: str
-    size: int
-    """Height and width of its images."""
-    widths: tuple[int, ...]
-    """Channels after each stage; a stage halves height and width."""
-    features: int
-
-
-DIGITS = Design(
-    "digits-cnn.safetensors", "9004af872a9de6cb8d71f636d53a07830ce08c60556208e4587534c98e061422", 8, (48, 96), 32
-)
-MNIST = Design(
-    "mnist-cnn.safetensors", "a87b56d1683c1aaaca2fb5ae99838fea0b99a49dfe4fc653682c66230f66f82a", 28, (32, 64, 96), 64
-)
-
-
 class Classifier(nn.Module):
-    """Convolutions, a bottleneck of standardised features, and ten logits.
+    """A body, a bottleneck of standardised features, and ten logits.
 
     The features are the last batch norm's output before its ReLU. Having no affine part, it gives each of them mean 0
     and variance 1 over the training images: none is dead and none outweighs the others in a distance.
     """
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, body: nn.Module, width: int, features: int) -> None:
+        """Put a bottleneck and a head on a body that maps images to (N, width)."""
         super().__init__()
-        channels = (1, *design.widths)
-        stages = [stage(*pair) for pair in pairwise(channels)]
-        side = design.size >> len(stages)
-        self.body = nn.Sequential(*stages, nn.Flatten())  # (N, 1, size, size) -> (N, width * side * side)
-        self.bottleneck = nn.Sequential(
-            nn.Linear(channels[-1] * side * side, design.features, bias=False),
-            nn.BatchNorm1d(design.features, affine=False),
-        )
-        self.head = nn.Linear(design.features, 10)
+        self.body = body
+        self.bottleneck = nn.Sequential(nn.Linear(width, features, bias=False), nn.BatchNorm1d(features, affine=False))
+        self.head = nn.Linear(features, 10)
 
     def forward(self, images: Tensor) -> Extracted:
-        """Map images of shape (N, 1, size, size) in [-1, 1] to features and logits."""
+        """Map images of shape (N, C, size, size) in [-1, 1] to features and logits."""
         features = self.bottleneck(self.body(images))
         return Extracted(features, self.head(F.relu(features)))
+
+
+@dataclass(frozen=True)
+class Design:
+    """One classifier: what it looks at, its network, and which weights belong to it."""
+
+    file: str
+    sha256: str
+    channels: int
+    """Of its images: 1 for grey, 3 for colour."""
+    size: int
+    """Height and width of its images."""
+    build: Callable[[], Classifier]
+    """Return the network with fresh weights."""
+
+
+def digit_classifier(size: int, widths: tuple[int, ...], features: int) -> Classifier:
+    """Return a plain network for grey images: a convolution a stage, with `widths` channels after each."""
+    channels = (1, *widths)
+    stages = [stage(*pair) for pair in pairwise(channels)]
+    side = size >> len(stages)
+    body = nn.Sequential(*stages, nn.Flatten())  # (N, 1, size, size) -> (N, width * side * side)
+    return Classifier(body, channels[-1] * side * side, features)
 
 
 def stage(inputs: int, outputs: int) -> nn.Sequential:
@@ -72,6 +71,22 @@ def stage(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)
     )
+
+
+DIGITS = Design(
+    "digits-cnn.safetensors",
+    "0909e7b177a9cd95d08f8fdc013aa5fc56900baba4b68a115c4a026b53c00e72",
+    channels=1,
+    size=8,
+    build=partial(digit_classifier, 8, (48, 96), 32),
+)
+MNIST = Design(
+    "mnist-cnn.safetensors",
+    "66613505f4a158fd6dd277a75c0d9022e5f5514b510bd3d92c0be38309b76681",
+    channels=1,
+    size=28,
+    build=partial(digit_classifier, 28, (32, 64, 96), 64),
+)
 
 
 class ClassifierExtractor:
@@ -83,6 +98,7 @@ class ClassifierExtractor:
         Raises:
             WeightsError: the weights are missing or not the ones that belong to the design.
         """
+        self.channels = design.channels
         self.size = design.size
         self.sha256 = design.sha256
         self.resize = f"bilinear, antialiased, to {design.size}x{design.size}"
@@ -97,12 +113,14 @@ class ClassifierExtractor:
     def __call__(self, images: Tensor) -> Extracted:
         """Map uint8 images of shape (N, 1 or 3, H, W) to features (N, D) and logits (N, 10), float32.
 
-        Colour becomes grey by the mean of its channels, so that grey repeated to three channels is that grey again.
+        To a network of grey images, colour is grey by the mean of its channels; to one of colour images, grey is the
+        same in each of them. So grey repeated to three channels is that grey again.
         """
-        grey = images.float().mean(1, keepdim=True)  # (N, C, H, W) -> (N, 1, H, W)
-        if grey.shape[-2:] != (self.size, self.size):
-            grey = F.interpolate(grey, (self.size, self.size), mode="bilinear", antialias=True)
-        return self.network(normalise(grey).contiguous(memory_format=torch.channels_last))
+        pixels = images.float()
+        pixels = pixels.mean(1, keepdim=True) if self.channels == 1 else pixels.expand(-1, 3, -1, -1)
+        if pixels.shape[-2:] != (self.size, self.size):
+            pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
+        return self.network(normalise(pixels).contiguous(memory_format=torch.channels_last))
 
 
 def normalise(images: Tensor) -> Tensor:
@@ -111,11 +129,11 @@ def normalise(images: Tensor) -> Tensor:
 
 
 def load(design: Design, path: Path) -> Classifier:
-    """Return the classifier in eval mode, with the weights in a file whose hash has been checked."""
+    """Return the classifier in eval mode and float32, with the weights in a file whose hash has been checked."""
     with torch.device("meta"):  # no initialisation: it would draw from the global generator
-        network = Classifier(design)
+        network = design.build()
     network.load_state_dict(read(path, design.sha256), assign=True)
-    return network.eval().requires_grad_(False)
+    return network.float().eval().requires_grad_(False)  # float(): large weights lie in the file as float16
 
 
 def read(path: Path, sha256: str) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ too, and downloaded to that place when they are missing.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,76 +16,100 @@ from pytorch_fid import inception as fid
 from torch import Tensor, nn
 from torchvision.models.inception import Inception3
 
-from ganzoo.api import Extracted, Extractor, NoParams
+from ganzoo.api import Extracted, Extractor
 from ganzoo.errors import WeightsError
-from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
+from ganzoo.zoo.extractors.hub import download, file_sha256, hub_path, summary
+from ganzoo.zoo.extractors.inception_fused import fused
+from ganzoo.zoo.extractors.tf_resize import resize_bilinear
+from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256, InceptionParams
+
+SIZE = 299
+"""Height and width of what the network sees."""
+CHUNK, GPU_CHUNK = 32, 256
+"""Most images a pass, however many the caller brings: on a processor larger passes only take more memory."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How images reach the network. Features of two protocols are never compared."""
+
+    resize: str
+    prepare: Callable[[Tensor], Tensor]
+    """float32 images of shape (N, C, H, W) in [0, 255] -> (N, C, 299, 299) in [-1, 1]; may write into what it gets."""
+
+
+def prepare_pytorch_fid(images: Tensor) -> Tensor:
+    """Do in place what `pytorch_fid.inception.InceptionV3` does to images in [0, 1], in its order of rounding."""
+    resized = F.interpolate(images.div_(255), (SIZE, SIZE), mode="bilinear", align_corners=False)
+    return resized.mul_(2).sub_(1)
+
+
+def prepare_tf_compat(images: Tensor) -> Tensor:
+    """Do what the graph of 2015-12-05 does: resize pixels, subtract 128, divide by 128; 255 becomes 0.9921875."""
+    return resize_bilinear(images, SIZE).sub_(128).div_(128)
+
+
+PROTOCOLS = {
+    "pytorch-fid": Protocol("bilinear, align_corners=False, to 299x299 (pytorch-fid)", prepare_pytorch_fid),
+    "tf-compat": Protocol("bilinear, TensorFlow 1, to 299x299, (x - 128) / 128 (torch-fidelity)", prepare_tf_compat),
+}
 
 
 class InceptionExtractor:
     """The network behind the Extractor contract: 2048 pooled features and 1008 logits."""
 
-    resize = "bilinear, align_corners=False, to 299x299 (pytorch-fid)"
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, protocol: Protocol) -> None:
         """Load the weights in a file, and take its hash.
 
         Raises:
             WeightsError: the file is damaged or holds something else.
         """
-        network = load(path).to(memory_format=torch.channels_last)
+        network = load(path)
         self.sha256 = file_sha256(path)
+        self.resize = protocol.resize
+        self.prepare = protocol.prepare
         self.logits = nn.Linear(2048, 1008, bias=False, device="meta")
         self.logits.weight = network.fc.weight
-        network.add_module("fc", nn.Identity())  # the pooled features come out
-        self.network = network
+        self.network = fused(network)
+        self.to("cpu")
 
     def to(self, device: torch.device | str) -> InceptionExtractor:
         """Move to a device and return self."""
-        self.network.to(device)
+        on_cpu = torch.device(device).type == "cpu"
+        self.layout = torch.channels_last if on_cpu else torch.contiguous_format  # oneDNN's favourite; PyTorch's own
+        self.chunk = CHUNK if on_cpu else GPU_CHUNK
+        self.network.to(memory_format=self.layout).to(device)
         self.logits.to(device)
         return self
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, images: Tensor) -> Extracted:
         """Map uint8 images of shape (N, 1 or 3, H, W) to features (N, 2048) and logits (N, 1008), float32.
 
-        Grey is repeated to three channels. Resizing is pytorch-fid's, without antialiasing. The logits leave out the
-        last layer's bias, as the Inception score's first implementation did (Salimans et al., 2016, arXiv:1606.03498).
+        Grey is repeated to three channels. The logits leave out the last layer's bias, as the Inception score's first
+        implementation did (Salimans et al., 2016, arXiv:1606.03498).
         """
-        colour = images.expand(-1, 3, -1, -1).float() / 255  # (N, 1 or 3, H, W) -> (N, 3, H, W)
-        colour = F.interpolate(colour, (299, 299), mode="bilinear", align_corners=False)
-        features = self.network((2 * colour - 1).contiguous(memory_format=torch.channels_last))
-        return Extracted(features, self.logits(features))
+        with torch.autocast(images.device.type, enabled=False):  # scores are float32, whatever a caller has switched on
+            features = torch.cat([self._features(part) for part in images.split(self.chunk)])
+            return Extracted(features, self.logits(features))
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Map a few images to (n, 2048); the layout is settled while they are small."""
+        colour = images.expand(-1, 3, -1, -1).to(torch.float32, memory_format=self.layout, copy=True)
+        return self.network(self.prepare(colour).contiguous(memory_format=self.layout))
 
 
-def inception(params: NoParams) -> Extractor:
+def inception(params: InceptionParams) -> Extractor:
     """Return the network with the weights in torch's hub folder, downloading them when they are missing."""
     path = weights_path()
     if not path.exists():
-        download(path)
-    return InceptionExtractor(path)
+        download(fid.FID_WEIGHTS_URL, path, "the Inception weights", INCEPTION_2015_SHA256)
+    return InceptionExtractor(path, PROTOCOLS[params.protocol])
 
 
 def weights_path() -> Path:
-    """Return where the weights belong; `$TORCH_HOME` moves it."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(fid.FID_WEIGHTS_URL).name
-
-
-def download(path: Path) -> None:
-    """Fetch the weights, and keep them only if they are the official ones.
-
-    Raises:
-        WeightsError: no network, or other bytes than expected.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(fid.FID_WEIGHTS_URL, str(path), hash_prefix=INCEPTION_2015_SHA256)
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; RuntimeError: torch found another hash
-        raise WeightsError(
-            f"{path}: the Inception weights are not there and cannot be downloaded ({error}); "
-            f"put a copy of {fid.FID_WEIGHTS_URL} at that path, or choose another feature network with "
-            "--extractor NAME"
-        ) from error
+    """Return where the weights belong."""
+    return hub_path(fid.FID_WEIGHTS_URL)
 
 
 def load(path: Path) -> Inception3:
@@ -104,11 +129,6 @@ def load(path: Path) -> Inception3:
     return network.float().eval().requires_grad_(False)
 
 
-def summary(error: Exception) -> str:
-    """Return an error's first line, or its type where it says nothing."""
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
 def skeleton() -> Inception3:
     """Return pytorch-fid's network on the meta device: no memory, no initialisation, no download.
 
@@ -126,9 +146,3 @@ def skeleton() -> Inception3:
         network.Mixed_7b = fid.FIDInceptionE_1(1280)
         network.Mixed_7c = fid.FIDInceptionE_2(2048)
     return network
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

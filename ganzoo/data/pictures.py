@@ -1,0 +1,198 @@
+"""Images to be scored, wherever they lie: a folder, a zip, an array file, a dataset's split or a trained run.
+
+They are read in batches when they are asked for, so that memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganzoo.api import DatasetSpec
+from ganzoo.data.decode import THREADS, Source, decode_image
+from ganzoo.data.locate import is_hidden, is_image
+from ganzoo.errors import DataError, GanzooError
+from ganzoo.evaluate.moments import Moments
+from ganzoo.params import parse
+from ganzoo.planning.grid import choose
+from ganzoo.planning.request import Asked
+from ganzoo.planning.run import Run
+from ganzoo.planning.suite import Place
+from ganzoo.registry.lookup import build_target, installed
+from ganzoo.results.store import read_json
+from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
+
+BATCH = 256
+SPLITS = ("train", "test")
+SCORING_SEED = 1
+"""Of what a run draws to be scored; `ganzoo sample` shows those of seed 0."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images of one kind."""
+
+    label: str
+    count: int
+    read: Callable[[np.ndarray], Iterator[np.ndarray]]
+    """(indices) -> those images, in that order, as uint8 batches (n, C, H, W); float32 points from a point dataset."""
+    extractor: str = ""
+    """The feature network that their dataset names; empty where nobody knows."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What pytorch-fid keeps of images: mean and covariance of their features, and not of which network."""
+
+    label: str
+    moments: Moments
+    """Their count is not known: it stands at the least that leaves the covariance its full rank."""
+
+
+def open_pictures(text: str, root: Path, samples: int | None = None, which: str = "best") -> Pictures | Statistics:
+    """Return the images that a text names.
+
+    Args:
+        text: a folder or zip of images, an .npz or .npy file, a run's folder, or `dataset` or `dataset@test`.
+        root: folder of datasets.
+        samples: how many a run draws; None: as many as its scores are from.
+        which: the run's checkpoint, `best` or `last`.
+
+    Raises:
+        DataError: there is nothing of the kind, or it cannot be read.
+    """
+    path = Path(text).expanduser()
+    if not path.exists():
+        return _of_dataset(text, root)
+    if (path / "result.json").exists():
+        return _of_run(path, samples, which)
+    if path.is_dir():
+        return _of_folder(path)
+    readers = {".zip": _of_zip, ".npz": _of_npz, ".npy": _of_npy}
+    if path.suffix.lower() not in readers:
+        raise DataError(f"{path} is no folder, .zip, .npz or .npy: name the folder that holds it")
+    return readers[path.suffix.lower()](path)
+
+
+def _of_folder(folder: Path) -> Pictures:
+    if (folder / "grid.json").exists():
+        raise DataError(f"{folder} is a results folder: name one of its runs, a seed-N folder two levels below")
+    files = [
+        Path(parent, name)
+        for parent, folders, names in os.walk(folder)
+        if not folders.sort() and not any(is_hidden(part) for part in Path(parent).relative_to(folder).parts)
+        for name in sorted(names)
+        if is_image(name)
+    ]
+    return _of_sources(str(folder), [Source(str(file), file.read_bytes) for file in files])
+
+
+def _of_zip(path: Path) -> Pictures:
+    archive = open_zip(path)  # kept open as long as somebody may read from it
+    return _of_sources(str(path), [source_of(archive, member) for member in members_of(archive)])
+
+
+def _of_sources(label: str, sources: Sequence[Source]) -> Pictures:
+    if not sources:
+        raise DataError(f"{label} holds no images: put .png, .jpg, .webp, .bmp, .tif, .gif or .ppm files there")
+
+    def read(indices: np.ndarray) -> Iterator[np.ndarray]:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for start in range(0, len(indices), BATCH):
+                images = pool.map(lambda i: decode_image(sources[i]), indices[start : start + BATCH])
+                for _, alike in groupby(images, key=lambda image: image.shape):
+                    yield np.stack(list(alike))
+
+    return Pictures(label, len(sources), read)
+
+
+def _of_npz(path: Path) -> Pictures | Statistics:
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            if {"mu", "sigma"} <= set(stored.files):
+                mean = stored["mu"]
+                return Statistics(str(path), Moments(mean, stored["sigma"], len(mean) + 1))
+            arrays = {name: stored[name] for name in stored.files if stored[name].ndim == 4}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({error}): make it again") from error
+    if len(arrays) != 1:
+        held = f"{len(arrays)} arrays of images" if arrays else "no array of images"
+        raise DataError(f"{path} holds {held}: save one, uint8 of shape (N, H, W, C), or mu and sigma")
+    return _of_array(str(path), next(iter(arrays.values())))
+
+
+def _of_npy(path: Path) -> Pictures:
+    try:
+        return _of_array(str(path), np.load(path, mmap_mode="r"))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} cannot be read ({error}): make it again") from error
+
+
+def _of_array(label: str, pixels: np.ndarray, extractor: str = "") -> Pictures:
+    """Return images of shape (N, H, W, C), as published samples are, or (N, C, H, W), as PyTorch's."""
+    if pixels.ndim == 4 and pixels.shape[1] not in (1, 3) and pixels.shape[3] in (1, 3):
+        pixels = pixels.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
+        raise DataError(
+            f"{label} is {pixels.dtype} of shape {pixels.shape}: save uint8 pixels of shape (N, H, W, 3) or "
+            "(N, H, W, 1), or with the channels second"
+        )
+    return _in_memory(label, pixels, extractor)
+
+
+def _in_memory(label: str, pixels: np.ndarray, extractor: str) -> Pictures:
+    def read(indices: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(indices), BATCH):
+            yield pixels[indices[start : start + BATCH]]
+
+    return Pictures(label, len(pixels), read, extractor)
+
+
+def _of_dataset(text: str, root: Path) -> Pictures:
+    """Return the split of a dataset: `mnist`, `mnist@test`, `zip:path=a.zip@train`."""
+    name, _, split = text.rpartition("@") if text.rpartition("@")[2] in SPLITS else (text, "", "train")
+    place = Place("against")
+    try:
+        (chosen,) = choose(installed(), "dataset", [Asked(*parse(name), place)])
+    except GanzooError as error:
+        raise DataError(f"{text}: no such file or folder, and {error}; a dataset is written mnist@test") from None
+    spec = chosen.component.usable_spec
+    assert isinstance(spec, DatasetSpec)
+    info = chosen.ask("describe", chosen.params, root)
+    if split == "test" and not info.test:
+        raise DataError(f"{name} has no test split: write {name}@train")
+    pixels = build_target(chosen.component)(chosen.params, root, split).pixels
+    extractor = chosen.ask("extractor", chosen.params) if callable(spec.extractor) else spec.extractor
+    return _in_memory(f"{name}@{split}", pixels, extractor)
+
+
+def _of_run(folder: Path, samples: int | None, which: str) -> Pictures:
+    from ganzoo.sampler import Sampler  # noqa: PLC0415  (training code that images on disk need not wait for)
+
+    sampler = Sampler.load(folder, which, "auto")
+    count = samples or sampler.run.evaluation.samples
+    drawn: dict[str, Any] = {}
+
+    def read(indices: np.ndarray) -> Iterator[np.ndarray]:
+        if not drawn:
+            drawn["pixels"] = sampler.sample(count, SCORING_SEED).numpy()
+        yield from _in_memory("", drawn["pixels"], "").read(indices)
+
+    return Pictures(f"{folder} ({which})", count, read, sampler.run.evaluation.extractor.label)
+
+
+def own_data(text: str) -> str:
+    """Return the data that a run was trained on, as `open_pictures` takes it; empty for what is no run."""
+    folder = Path(text).expanduser()
+    if not (folder / "result.json").exists():
+        return ""
+    run: Run = read_json(folder / "config.json", Run)
+    return f"{run.dataset.label}@train"

@@ -1,0 +1,49 @@
+"""Score images that are already there: find them, find the feature network, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganzoo import paths
+from ganzoo.data.pictures import Pictures, Statistics, open_pictures, own_data
+from ganzoo.engine.machine import pick_device, use_float32
+from ganzoo.errors import DataError, ParameterError
+from ganzoo.evaluate.compare import Tell, compare
+from ganzoo.planning.grid import choose_scorer
+from ganzoo.registry.lookup import build_target
+from ganzoo.results.comparison import Comparison
+
+
+def score_pictures(
+    fakes: Sequence[str],
+    against: str | None,
+    extractor: str | None,
+    metrics: str | Sequence[str] | None,
+    samples: int | None,
+    which: str,
+    device: str,
+    data_root: Path | None,
+    tell: Tell,
+) -> Comparison:
+    """Return what images score against real ones; arguments and errors as in `ganzoo.score`."""
+    if not fakes:
+        raise ParameterError("score what? name a folder, .zip, .npz, .npy, a run, or a dataset as in mnist@test")
+    root = data_root or paths.data_root()
+    real = against or own_data(fakes[0])
+    if not real:
+        raise ParameterError("against what? add --against REALS; only a run knows what it was trained on")
+    reals = open_pictures(real, root)
+    pictures = [_images(open_pictures(fake, root, samples, which)) for fake in fakes]
+    suggested = next((one.extractor for one in (*pictures, reals) if isinstance(one, Pictures) and one.extractor), "")
+    part, names = choose_scorer(extractor or suggested or "inception", metrics)
+    place = pick_device(device)
+    use_float32()
+    network = build_target(part.component)(part.typed_params).to(place)
+    return compare(pictures, reals, network, part.label, names, place, tell)
+
+
+def _images(found: Pictures | Statistics) -> Pictures:
+    if isinstance(found, Statistics):
+        raise DataError(f"{found.label} holds mu and sigma: give it as --against, and images to be scored")
+    return found

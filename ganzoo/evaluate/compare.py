@@ -1,0 +1,171 @@
+"""Score images against real ones without training anything: what `ganzoo score` does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo.api import Extractor
+from ganzoo.data.pictures import Pictures, Statistics
+from ganzoo.errors import DataError
+from ganzoo.evaluate.frechet import with_root
+from ganzoo.evaluate.metrics import Score
+from ganzoo.evaluate.moments import merge
+from ganzoo.evaluate.protocol import POINTS, Protocol
+from ganzoo.evaluate.scorer import Evidence, extract, score
+from ganzoo.results.comparison import Comparison, Scored
+from ganzoo.train.seeds import derive
+
+Tell = Callable[[str, int], None]
+"""Told what is being read and how many images of it have passed."""
+
+
+@dataclass(frozen=True)
+class _Reals:
+    evidence: Evidence
+    floor: Scored | None
+    sha256: str
+
+
+def compare(
+    fakes: Sequence[Pictures],
+    reals: Pictures | Statistics,
+    extractor: Extractor,
+    name: str,
+    metrics: tuple[str, ...],
+    device: torch.device,
+    tell: Tell,
+) -> Comparison:
+    """Return what each set of images scores against the real ones.
+
+    The floor compares held-out real images, as many as the largest set has and at most half of all, with the others.
+
+    Args:
+        fakes: the images to score.
+        reals: what they are compared with.
+        extractor: the feature network, on the device.
+        name: of the network.
+        metrics: names of the metrics.
+        device: where the network is.
+        tell: is told of progress.
+
+    Raises:
+        DataError: too few images for a metric, or statistics that do not fit the network or serve a metric.
+    """
+    eye = _Eye(extractor, device, metrics, tell)
+    rows: list[Scored] = []
+    seen = [eye.look(fake, np.arange(fake.count), fake.label) for fake in fakes]
+    most = max(fake.count for fake in fakes)
+    known = _from_statistics(reals, metrics) if isinstance(reals, Statistics) else _look_at_reals(reals, eye, most)
+    dimension = len(seen[0].moments.mean)
+    if len(known.evidence.moments.mean) != dimension:
+        raise DataError(
+            f"{reals.label} is of {len(known.evidence.moments.mean)} features, and {name} has {dimension}: give the "
+            "--extractor that it was made with"
+        )
+    for fake, evidence in zip(fakes, seen, strict=True):
+        rows.append(Scored(fake.label, fake.count, _score(fake.label, evidence, known.evidence, metrics)))
+    protocol = Protocol(
+        dataset=reals.label,
+        data_sha256=known.sha256,
+        reference="all images",
+        reference_count=0 if isinstance(reals, Statistics) else reals.count,
+        samples=min(fake.count for fake in fakes),
+        floor=f"{known.floor.count:,} of them, held out, against the others" if known.floor else "unknown",
+        extractor=name,
+        extractor_sha256=extractor.sha256,
+        resize=extractor.resize,
+        dimension=dimension,
+        classes=seen[0].classes,
+        quantisation=POINTS if eye.points else "none: images as they are",
+        generator="as they were given",
+        best="nothing was trained",
+    )
+    return Comparison(tuple(rows), known.floor, protocol, metrics)
+
+
+class _Eye:
+    """A feature network that looks at pictures and tells how far it is."""
+
+    def __init__(self, extractor: Extractor, device: torch.device, metrics: tuple[str, ...], tell: Tell) -> None:
+        self.extractor, self.device, self.metrics, self.tell = extractor, device, metrics, tell
+        self.points = False
+
+    def look(self, pictures: Pictures, indices: np.ndarray, what: str, hashes: list[int] | None = None) -> Evidence:
+        """Return the evidence of these pictures; where `hashes` is a list, add every image's to it."""
+        batches = self._batches(pictures, indices, what, hashes)
+        try:
+            return extract(self.extractor, batches, self.metrics)
+        except ValueError as error:
+            raise _too_few(pictures.label, error) from None
+
+    def _batches(
+        self, pictures: Pictures, indices: np.ndarray, what: str, hashes: list[int] | None
+    ) -> Iterator[Tensor]:  # fmt: skip
+        passed = 0
+        for pixels in pictures.read(indices):
+            self.points = pixels.dtype != np.uint8
+            if hashes is not None:
+                hashes += [_hash(image) for image in pixels]
+            yield torch.tensor(pixels, device=self.device)
+            passed += len(pixels)
+            self.tell(what, passed)
+
+
+def _hash(image: np.ndarray) -> int:
+    digest = hashlib.sha256(f"{image.shape} {image.dtype}".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return int.from_bytes(digest.digest(), "big")
+
+
+def _look_at_reals(reals: Pictures, eye: _Eye, most: int) -> _Reals:
+    """Look at every real image once; what is held out for the floor and what is not together make the reference."""
+    if reals.count < 4:  # two on either side: a covariance needs them
+        raise DataError(f"{reals.label}: {reals.count} images are too few to compare with; at least 4 are needed")
+    count = min(most, reals.count // 2)
+    order = np.random.default_rng(derive(0, "floor")).permutation(reals.count)
+    hashes: list[int] = []
+    out, rest = (
+        eye.look(reals, np.sort(part), reals.label, hashes) for part in (order[:count], order[count:])
+    )  # fmt: skip
+    moments = with_root(merge(out.moments, rest.moments))
+    whole = Evidence(moments, {use: _drawn(np.concatenate([out.kept[use], rest.kept[use]]), most) for use in out.kept})
+    against = Evidence(with_root(rest.moments), {use: _drawn(rest.kept[use], count) for use in rest.kept})
+    try:
+        floor = Scored("real images (floor)", count, score(out, against, eye.metrics))
+    except ValueError:  # too few for a metric; where the fakes are too few as well, they are the ones to blame
+        floor = None
+    return _Reals(whole, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
+
+
+def _drawn(values: np.ndarray, count: int) -> np.ndarray:
+    """Return `count` of the values, drawn with a seed; all where there are no more."""
+    if len(values) <= count:
+        return values
+    return values[np.random.default_rng(derive(0, "features")).permutation(len(values))[:count]]
+
+
+def _from_statistics(reals: Statistics, metrics: Sequence[str]) -> _Reals:
+    """Return what a Fréchet distance needs; other metrics cannot be had from a mean and a covariance."""
+    wanting = [name for name in metrics if name in ("kid", "prdc")]
+    if wanting:
+        raise DataError(f"{reals.label} holds mu and sigma, from which {wanting[0]} cannot be had: give the images")
+    moments = reals.moments
+    digest = hashlib.sha256(moments.mean.tobytes() + moments.covariance.tobytes())
+    return _Reals(Evidence(with_root(moments)), None, digest.hexdigest())
+
+
+def _score(label: str, fake: Evidence, real: Evidence, metrics: Sequence[str]) -> Score:
+    try:
+        return score(fake, real, metrics)
+    except ValueError as error:
+        raise _too_few(label, error) from None
+
+
+def _too_few(label: str, error: ValueError) -> DataError:
+    return DataError(f"{label}: too few images: {error}; give more, or choose other --metrics")

@@ -1,0 +1,74 @@
+"""What `ganzoo score` found, as the cells of a table and as a tree for machines. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from ganzoo.evaluate.metrics import Column, Score, columns
+from ganzoo.evaluate.protocol import Protocol
+from ganzoo.results.tables import uniform
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one set of images scores."""
+
+    label: str
+    count: int
+    score: Score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sets of images against the same real ones."""
+
+    rows: tuple[Scored, ...]
+    floor: Scored | None
+    """Held-out real images against the other ones; None where only their statistics are known."""
+    protocol: Protocol
+    metrics: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of its scores."""
+        return columns(self.metrics)
+
+    def header(self) -> list[str]:
+        """Return the column names; scores are named by the protocol."""
+        return ["images", *map(self.protocol.title, self.columns), "n"]
+
+    def cells(self) -> list[list[str]]:
+        """Return the rows: the images in the order given, then what real ones and uniform draws score."""
+        rows = [self._cells(row) for row in (*self.rows, *([self.floor] if self.floor else []))]
+        if "modes" in self.metrics:
+            count = self.protocol.samples
+            rows.append(
+                self._cells(Scored("uniform draws (expected)", count, uniform(count, self.protocol.classes)), "")
+            )
+        return rows
+
+    def _cells(self, row: Scored, missing: str = "-") -> list[str]:
+        values = [
+            f"{row.score[column.key]:.{column.digits}f}" if column.key in row.score else missing
+            for column in self.columns
+        ]
+        return [row.label, *values, f"{row.count:,}"]
+
+    def notes(self) -> list[str]:
+        """Return what must be read with the numbers."""
+        found = [f"Protocol: {self.protocol.describe(self.metrics)}."]
+        found += [f"Warning: {self.protocol.warning}."] if self.protocol.warning else []
+        if len({row.count for row in self.rows}) > 1:
+            found.append("Warning: the rows differ in their number of images, on which the Fréchet distance depends.")
+        return found
+
+    def tree(self) -> dict[str, object]:
+        """Return everything, for machines."""
+        return {
+            "scores": [{"images": row.label, "count": row.count, **row.score} for row in self.rows],
+            "floor": {"count": self.floor.count, **self.floor.score} if self.floor else None,
+            "titles": {column.key: self.protocol.title(column) for column in self.columns},
+            "protocol": {**msgspec.to_builtins(self.protocol), "fingerprint": self.protocol.fingerprint},
+        }

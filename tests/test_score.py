@@ -1,0 +1,222 @@
+"""`ganzoo score`: the same numbers wherever images lie, and one clear line where they cannot be had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from command_line import ganzoo as command
+from PIL import Image
+
+import ganzoo
+from ganzoo.cli.score import score as score_command
+from ganzoo.errors import DataError, GanzooError, IncompatibleError, ParameterError
+from ganzoo.evaluate.moments import moments
+from ganzoo.zoo.datasets.digits import PACKAGED
+from ganzoo.zoo.extractors.classifier import digits_cnn
+
+REALS, FAKES = 300, 120
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    """Return digits, uint8 of shape (N, 1, 8, 8), in a mixed order."""
+    with np.load(PACKAGED) as stored:
+        return np.random.default_rng(0).permutation(stored["pixels"])
+
+
+@pytest.fixture(scope="module")
+def folder(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the same images as PNG files, as a zip and as arrays: of reals and of fakes."""
+    root = tmp_path_factory.mktemp("images")
+    for name, part in (("reals", pixels[:REALS]), ("fakes", pixels[REALS : REALS + FAKES])):
+        (root / name / "deeper").mkdir(parents=True)
+        with ZipFile(root / f"{name}.zip", "w") as archive:
+            for i, image in enumerate(part):
+                file = root / name / ("deeper" if i % 2 else ".") / f"{i:04}.png"
+                Image.fromarray(image[0]).save(file)
+                archive.write(file, f"{i:04}.png")
+        np.save(root / f"{name}.npy", part)
+        np.savez(root / f"{name}.npz", arr_0=part.transpose(0, 2, 3, 1))
+    return root
+
+
+def scores(fakes: Path | str, reals: Path | str, metrics: str = "fid,is", **options: object) -> dict[str, float]:
+    found = ganzoo.score(fakes, against=reals, extractor="digits-cnn", metrics=metrics, device="cpu", **options)  # type: ignore[arg-type]
+    return found.rows[0].score
+
+
+@pytest.mark.parametrize("form", [".zip", ".npy", ".npz"])
+def test_the_same_images_score_the_same_in_every_form(folder: Path, form: str) -> None:
+    expected = scores(folder / "fakes", folder / "reals", "fid,modes")
+    found = scores(folder / f"fakes{form}", folder / f"reals{form}", "fid,modes")
+    assert found["fid"] == pytest.approx(expected["fid"], rel=1e-6)
+    assert found["modes"] == expected["modes"]
+
+
+def test_the_distance_is_that_of_the_moments_of_both(folder: Path, pixels: np.ndarray) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+    from ganzoo.evaluate.frechet import frechet_distance
+
+    network = digits_cnn(NoParams())
+    one, two = (
+        moments(network(torch.tensor(part)).features) for part in (pixels[:REALS], pixels[REALS : REALS + FAKES])
+    )  # fmt: skip
+    assert scores(folder / "fakes", folder / "reals")["fid"] == pytest.approx(frechet_distance(one, two), rel=1e-6)
+
+
+def test_copies_are_at_distance_zero_and_precise_in_everything(folder: Path) -> None:
+    found = scores(folder / "reals", folder / "reals", "fid,kid,prdc")
+    assert found["fid"] == pytest.approx(0, abs=1e-6)
+    assert found["kid"] <= 0
+    assert (found["precision"], found["recall"], found["coverage"]) == (1.0, 1.0, 1.0)
+
+
+def test_the_floor_holds_out_as_many_as_there_are_fakes_and_at_most_half(folder: Path) -> None:
+    found = ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="cpu")
+    assert found.floor is not None
+    assert found.floor.count == FAKES
+    assert found.rows[0].score["fid"] < 3 * found.floor.score["fid"]
+    larger = ganzoo.score(folder / "reals", against=folder / "fakes", extractor="digits-cnn", device="cpu")
+    assert larger.floor is not None and larger.floor.count == FAKES // 2
+
+
+def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(folder: Path, pixels: np.ndarray) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+
+    found = moments(digits_cnn(NoParams())(torch.tensor(pixels[:REALS])).features)
+    np.savez(folder / "statistics.npz", mu=found.mean, sigma=found.covariance)
+    expected = scores(folder / "fakes", folder / "reals")["fid"]
+    assert scores(folder / "fakes", folder / "statistics.npz")["fid"] == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(DataError, match="holds mu and sigma, from which kid cannot be had"):
+        scores(folder / "fakes", folder / "statistics.npz", "fid,kid")
+    with pytest.raises(DataError, match="give it as --against"):
+        scores(folder / "statistics.npz", folder / "reals")
+    np.savez(folder / "narrow.npz", mu=found.mean[:3], sigma=found.covariance[:3, :3])
+    with pytest.raises(DataError, match="is of 3 features, and digits-cnn has 32"):
+        scores(folder / "fakes", folder / "narrow.npz")
+
+
+def test_a_dataset_and_its_split_can_be_named() -> None:
+    found = ganzoo.score("digits@test", against="digits", device="cpu", metrics=["fid"])
+    assert (found.rows[0].count, found.protocol.reference_count) == (599, 1198)
+    assert found.protocol.extractor == "digits-cnn"
+
+
+def test_images_of_several_sizes_are_scored_together(folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+    from ganzoo.evaluate.frechet import frechet_distance
+
+    images: list[np.ndarray] = []
+    for i, file in enumerate(sorted((folder / "fakes").glob("*.png"))):
+        side = 16 if i % 3 else 8
+        image = Image.open(file).resize((side, side), Image.Resampling.NEAREST)
+        image.save(tmp_path / file.name)
+        images.append(np.asarray(image)[None, None])
+    network = digits_cnn(NoParams())
+    features = torch.cat([network(torch.tensor(image)).features for image in images])
+    reals = network(torch.tensor(np.load(folder / "reals.npy"))).features
+    expected = frechet_distance(moments(reals), moments(features))
+    assert scores(tmp_path, folder / "reals")["fid"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
+    (row,) = ganzoo.bench(model="mlp", loss="bce", samples=50, recipe={"steps": 5}, out=tmp_path / "out").rows
+    run = row.folder / "seed-0"
+    found = ganzoo.score(run, metrics="fid,prdc", device="cpu")
+    assert (found.rows[0].count, found.protocol.dataset) == (50, "digits@train")
+    assert found.rows[0].score["fid"] == pytest.approx(row.best["fid"].mean, rel=0.2)
+    more = ganzoo.score(run, samples=80, device="cpu")
+    assert more.rows[0].count == 80
+    with pytest.raises(DataError, match="name one of its runs"):
+        ganzoo.score(tmp_path / "out", against="digits")
+
+
+def test_json_names_every_value_and_its_protocol(folder: Path) -> None:
+    words = [str(folder / "fakes.npy"), "--against", str(folder / "reals.npy"), "--extractor", "digits-cnn"]
+    result = CliRunner().invoke(score_command, [*words, "--metrics", "fid,kid", "--json", "--device", "cpu"])
+    found = json.loads(result.stdout)
+    assert set(found["scores"][0]) == {"images", "count", "fid", "kid", "kid_sd"}
+    assert found["titles"] == {"fid": "FD-digits-cnn", "kid": "KD-digits-cnn"}
+    assert (found["floor"]["count"], len(found["protocol"]["fingerprint"])) == (FAKES, 8)
+
+
+def test_several_rows_and_their_warnings(folder: Path) -> None:
+    words = [str(folder / "fakes.npy"), str(folder / "reals.npy"), "--against", str(folder / "reals.npy")]
+    result = CliRunner().invoke(
+        score_command, [*words, "--extractor", "digits-cnn", "--metrics", "fid,modes", "--device", "cpu"]
+    )
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["images", "FD-digits-cnn", "modes", "of", "10", "KL", "n"]
+    assert [line.split("  ")[0] for line in lines[1:5]] == [
+        words[0], words[1], "real images (floor)", "uniform draws (expected)",
+    ]  # fmt: skip
+    assert sum(line.startswith("Warning") for line in lines) == 2
+
+
+BAD = {
+    "nothing there": (["/no/such", "--against", "digits"], "no such file or folder"),
+    "no reals": (["digits"], "add --against REALS"),
+    "a file of another kind": ([__file__, "--against", "digits"], "is no folder, .zip, .npz or .npy"),
+    "an unknown metric": (["digits", "--against", "digits", "--metrics", "fidd"], 'did you mean "fid"'),
+    "an unknown network": (["digits", "--against", "digits", "--extractor", "digit-cnn"], 'did you mean "digits-cnn"'),
+    "a network without good samples": (
+        ["digits", "--against", "digits", "--metrics", "quality"], "needs an extractor that provides quality",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words, complaint", BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_exit_code_2(words: list[str], complaint: str) -> None:
+    code, out, err = command("score", *words)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1 and err.startswith("ganzoo: ")
+    assert complaint in err
+
+
+def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cut.npz").write_bytes((folder / "reals.npz").read_bytes()[:300])
+    (tmp_path / "cut.zip").write_bytes((folder / "reals.zip").read_bytes()[:300])
+    (tmp_path / "cut.npy").write_bytes((folder / "reals.npy").read_bytes()[:300])
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"\x89PNG and no more")
+    (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "floats.npy", np.zeros((20, 8, 8, 3), np.float32))
+    np.savez(tmp_path / "several.npz", a=np.zeros((2, 8, 8, 3)), b=np.zeros((2, 8, 8, 3)))
+    for name, complaint in {
+        "cut.npz": "cannot be read", "cut.zip": "not a readable zip", "cut.npy": "cannot be read",
+        "broken": "a.png cannot be decoded", "empty": "holds no images", "floats.npy": "float32 of shape",
+        "several.npz": "2 arrays of images",
+    }.items():  # fmt: skip
+        with pytest.raises(DataError, match=complaint) as caught:
+            scores(tmp_path / name, folder / "reals")
+        assert name in str(caught.value)
+
+
+def test_too_few_images_are_refused_with_the_reason(folder: Path, pixels: np.ndarray) -> None:
+    for count, metrics, complaint in ((1, "fid", "at least two"), (5, "is", "10 splits"), (5, "prdc", "at least 6")):
+        np.save(folder / "few.npy", pixels[:count])
+        with pytest.raises(DataError, match=rf"few\.npy: too few images: .*{complaint}"):
+            scores(folder / "few.npy", folder / "reals", metrics)
+    np.save(folder / "few.npy", pixels[:3])
+    with pytest.raises(DataError, match="at least 4 are needed"):
+        scores(folder / "fakes", folder / "few.npy")
+
+
+def test_errors_are_typed(folder: Path) -> None:
+    with pytest.raises(ParameterError, match="score what"):
+        ganzoo.score(against="digits")
+    with pytest.raises(IncompatibleError, match="--metrics fid,is,kid,prdc,fid-infinity,modes"):
+        ganzoo.score("digits", against="digits", metrics="quality")
+    with pytest.raises(GanzooError, match="no test split"):
+        ganzoo.score(f"zip:path={folder}/fakes.zip@test", against="digits")
