@@ -95,7 +95,7 @@ def score(
         against: the real images, likewise, or an .npz with mu and sigma; None: what the first of `fakes`, a run, was
             trained on.
         extractor: the feature network; None: that of the dataset or run among them, else `inception`.
-        metrics: names of metrics; None: `fid` and, where the network has classes, `is`.
+        metrics: names of metrics; None: those of that dataset or run, else `fid` and `is`.
         samples: how many images a run draws; None: as many as its own scores are from.
         which: a run's checkpoint, `"best"` or `"last"`.
         device: `"auto"`, `"cpu"` or `"cuda"`.

@@ -3,8 +3,7 @@
     python benchmarks/metrics/degrade.py --data-root ../shared/data
 
 5,000 test images of CIFAR-10 are scored against the 50,000 training images: as they are, blurred, compressed, with
-noise, with five of the ten classes only, and replaced by copies of training images. Prints the table of
-docs/reading-a-table.md as Markdown.
+noise, with five of the ten classes only, and replaced by copies of training images. Prints a table as Markdown.
 """
 
 from __future__ import annotations

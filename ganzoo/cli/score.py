@@ -17,7 +17,7 @@ from ganzoo.evaluate.metrics import METRICS
 @click.argument("fakes", nargs=-1, required=True)
 @click.option("--against", help="The real images; default: what a run was trained on.")
 @click.option("--extractor", shell_complete=names("extractor"), help="Feature network; default: their dataset's.")
-@click.option("--metrics", help=f"Of {', '.join(METRICS)}; default: fid,is.")
+@click.option("--metrics", help=f"Of {', '.join(METRICS)}; default: their dataset's.")
 @click.option("--samples", type=click.IntRange(min=2), help="Images that a run draws; default: as its own scores.")
 @click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="A run's state.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where.")

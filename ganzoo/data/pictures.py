@@ -46,6 +46,8 @@ class Pictures:
     """(indices) -> those images, in that order, as uint8 batches (n, C, H, W); float32 points from a point dataset."""
     extractor: str = ""
     """The feature network that their dataset names; empty where nobody knows."""
+    metrics: tuple[str, ...] = ()
+    """Likewise."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _of_npy(path: Path) -> Pictures:
         raise DataError(f"{path} cannot be read ({error}): make it again") from error
 
 
-def _of_array(label: str, pixels: np.ndarray, extractor: str = "") -> Pictures:
+def _of_array(label: str, pixels: np.ndarray) -> Pictures:
     """Return images of shape (N, H, W, C), as published samples are, or (N, C, H, W), as PyTorch's."""
     if pixels.ndim == 4 and pixels.shape[1] not in (1, 3) and pixels.shape[3] in (1, 3):
         pixels = pixels.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
@@ -145,15 +147,15 @@ def _of_array(label: str, pixels: np.ndarray, extractor: str = "") -> Pictures:
             f"{label} is {pixels.dtype} of shape {pixels.shape}: save uint8 pixels of shape (N, H, W, 3) or "
             "(N, H, W, 1), or with the channels second"
         )
-    return _in_memory(label, pixels, extractor)
+    return _in_memory(label, pixels)
 
 
-def _in_memory(label: str, pixels: np.ndarray, extractor: str) -> Pictures:
+def _in_memory(label: str, pixels: np.ndarray, extractor: str = "", metrics: tuple[str, ...] = ()) -> Pictures:
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(indices), BATCH):
             yield pixels[indices[start : start + BATCH]]
 
-    return Pictures(label, len(pixels), read, extractor)
+    return Pictures(label, len(pixels), read, extractor, metrics)
 
 
 def _of_dataset(text: str, root: Path) -> Pictures:
@@ -171,7 +173,7 @@ def _of_dataset(text: str, root: Path) -> Pictures:
         raise DataError(f"{name} has no test split: write {name}@train")
     pixels = build_target(chosen.component)(chosen.params, root, split).pixels
     extractor = chosen.ask("extractor", chosen.params) if callable(spec.extractor) else spec.extractor
-    return _in_memory(f"{name}@{split}", pixels, extractor)
+    return _in_memory(f"{name}@{split}", pixels, extractor, spec.metrics)
 
 
 def _of_run(folder: Path, samples: int | None, which: str) -> Pictures:
@@ -184,9 +186,10 @@ def _of_run(folder: Path, samples: int | None, which: str) -> Pictures:
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
         if not drawn:
             drawn["pixels"] = sampler.sample(count, SCORING_SEED).numpy()
-        yield from _in_memory("", drawn["pixels"], "").read(indices)
+        yield from _in_memory("", drawn["pixels"]).read(indices)
 
-    return Pictures(f"{folder} ({which})", count, read, sampler.run.evaluation.extractor.label)
+    evaluation = sampler.run.evaluation
+    return Pictures(f"{folder} ({which})", count, read, evaluation.extractor.label, evaluation.metrics)
 
 
 def own_data(text: str) -> str:

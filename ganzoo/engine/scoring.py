@@ -35,8 +35,11 @@ def score_pictures(
         raise ParameterError("against what? add --against REALS; only a run knows what it was trained on")
     reals = open_pictures(real, root)
     pictures = [_images(open_pictures(fake, root, samples, which)) for fake in fakes]
-    suggested = next((one.extractor for one in (*pictures, reals) if isinstance(one, Pictures) and one.extractor), "")
-    part, names = choose_scorer(extractor or suggested or "inception", metrics)
+    known = next((one for one in (*pictures, reals) if isinstance(one, Pictures) and one.extractor), None)
+    if known:
+        part, names = choose_scorer(extractor or known.extractor, metrics, known.metrics)
+    else:
+        part, names = choose_scorer(extractor or "inception", metrics)
     place = pick_device(device)
     use_float32()
     network = build_target(part.component)(part.typed_params).to(place)

@@ -138,14 +138,16 @@ def _own_extractor(chosen: Chosen, spec: DatasetSpec) -> Asked:
     return Asked(*parse(text), Place("extractor"))
 
 
-def choose_scorer(extractor: str, metrics: str | Sequence[str] | None) -> tuple[Part, tuple[str, ...]]:
-    """Return a feature network and the metrics that it is to serve, `fid` and `is` where none are named.
+def choose_scorer(
+    extractor: str, metrics: str | Sequence[str] | None, usual: Sequence[str] = ("fid", "is")
+) -> tuple[Part, tuple[str, ...]]:  # fmt: skip
+    """Return a feature network and the metrics that it is to serve: where none are named, the usual that it can.
 
     Raises:
         GanzooError: a name that nobody knows, or a metric that the network cannot serve.
     """
     (chosen,) = choose(installed(), "extractor", [Asked(*parse(extractor), Place("extractor"))])
-    names = metric_names(metrics, Place("metrics")) if metrics else _served(("fid", "is"), chosen)
+    names = metric_names(metrics, Place("metrics")) if metrics else _served(usual, chosen)
     check_metrics(names, chosen)
     return part(chosen), names
 

@@ -25,8 +25,13 @@ from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256, InceptionParams
 
 SIZE = 299
 """Height and width of what the network sees."""
-CHUNK, GPU_CHUNK = 32, 256
-"""Most images a pass, however many the caller brings: on a processor larger passes only take more memory."""
+CHUNK = 8
+"""Images a pass on a processor, however many the caller brings, or one a thread where that is more.
+
+glibc keeps no tensor above 32 MB for later: each is memory that the system has to clear anew. At 32 images that took
+a sixth of the time (benchmarks/metrics/README.md).
+"""
+GPU_CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class InceptionExtractor:
         """Move to a device and return self."""
         on_cpu = torch.device(device).type == "cpu"
         self.layout = torch.channels_last if on_cpu else torch.contiguous_format  # oneDNN's favourite; PyTorch's own
-        self.chunk = CHUNK if on_cpu else GPU_CHUNK
+        self.chunk = max(CHUNK, torch.get_num_threads()) if on_cpu else GPU_CHUNK
         self.network.to(memory_format=self.layout).to(device)
         self.logits.to(device)
         return self
