@@ -36,6 +36,13 @@ class InceptionParams:
     )
 
 
+CIFAR10_RESNET = Spec(
+    kind="extractor",
+    target="ganzoo.zoo.extractors.resnet:cifar10_resnet",
+    summary="residual classifier of CIFAR-10, 128 features; weights included",
+    provides=("classes",),
+)
+
 INCEPTION = Spec(
     kind="extractor",
     target="ganzoo.zoo.extractors.inception:inception",
