@@ -28,7 +28,6 @@ API_VERSION = 1
 
 Kind = Literal["architecture", "loss", "trick", "dataset", "extractor"]
 Player = Literal["discriminator", "generator"]
-Part = Literal["generator", "body", "head"]
 Split = Literal["train", "test"]
 
 # Describing a component ---------------------------------------------------------------------------------------------
@@ -109,7 +108,9 @@ class Setting:
     shape: tuple[int, int, int]
     """Channels, height and width of an image."""
     classes: int = 0
-    """Number of classes that the networks are conditioned on; 0 when they are unconditional."""
+    """Number of classes that the generator is conditioned on; 0 when it is unconditional."""
+    packing: int = 1
+    """Images that the discriminator judges together, stacked as channels."""
 
 
 P = TypeVar("P")
@@ -121,8 +122,9 @@ Reasons = Mapping[str, str]
 class Spec:
     """All that is known of a component without building it.
 
-    `recipe`, `provides`, `requires` and `conflicts` may be functions of the parameters. `refuse(params, setting)`
-    returns the reason why the component cannot work in a setting, or None.
+    `recipe`, `provides`, `requires` and `conflicts` may be functions of the parameters. `setting(params, setting)`
+    changes what all components of a run are built for; `refuse(params, setting)` returns the reason why this one cannot
+    work in a setting, or None. One that provides the trait `class-conditional` gives the generator the data's classes.
     """
 
     kind: Kind
@@ -135,6 +137,7 @@ class Spec:
     provides: Collection[str] | Callable[[Any], Collection[str]] = ()
     requires: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
     conflicts: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
+    setting: Callable[[Any, Setting], Setting] | None = None
     refuse: Callable[[Any, Setting], str | None] | None = None
     api: int = API_VERSION
 
@@ -187,30 +190,33 @@ class Networks:
     """What an architecture builds. Generator and discriminator train on images in [-1, 1].
 
     The discriminator comes in two parts, so that tricks can reach its features: feature matching, minibatch
-    discrimination, an auxiliary classifier and projection all attach to the seam between them.
+    discrimination, an auxiliary classifier and projection all attach to the seam between them. The classes condition
+    the generator alone: how the discriminator learns of them is a trick's business.
     """
 
     generator: nn.Module
     """(z of shape (N, latent), y of shape (N,) or None) -> images of shape (N, C, H, W) in [-1, 1]."""
     body: nn.Module
-    """images of shape (N, C, H, W) -> features of shape (N, features)."""
+    """images of shape (N, C * packing, H, W) -> features of shape (N, features)."""
     head: nn.Module
     """(features of shape (N, features), y of shape (N,) or None) -> logits of shape (N,)."""
     latent: int
+    """Length of z."""
     features: int
+    """Length of what the body gives for an image."""
 
 
 class Verdict(NamedTuple):
-    """What the discriminator says of one batch, from one pass."""
+    """What the discriminator says of one batch, from one pass; one answer for all images that are packed together."""
 
     logits: Tensor
-    """(N,), before any sigmoid."""
+    """(N / packing,), before any sigmoid."""
     features: Tensor
-    """(N, features)."""
+    """(N / packing, features)."""
 
 
 class Targets(NamedTuple):
-    """What the discriminator is trained to answer, as probabilities of shape (N,)."""
+    """What the discriminator is trained to answer, as probabilities of shape (N / packing,)."""
 
     real: Tensor
     fake: Tensor
@@ -218,6 +224,11 @@ class Targets(NamedTuple):
 
 class Step(Protocol):
     """All that a loss or trick may see of one player's step."""
+
+    @property
+    def player(self) -> Player:
+        """Whose step it is."""
+        ...
 
     @property
     def number(self) -> int:
@@ -266,6 +277,44 @@ Terms = dict[str, "Tensor"]
 """Named scalars, summed into one objective and logged one by one."""
 
 
+class Rates(NamedTuple):
+    """What of a recipe may change from step to step."""
+
+    generator_lr: float
+    discriminator_lr: float
+    beta1: float
+    beta2: float
+    ema_half_life: float
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    step: int
+    """The generator step that comes next, from 0."""
+    steps: int
+    """Generator steps of the whole run."""
+    images: int
+    """Real images that the discriminator has been trained on."""
+
+
+class Opponent(Protocol):
+    """The discriminator that the generator plays against, at weights that a trick may move."""
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """Its weights by name, ready to be differentiated with respect to."""
+        ...
+
+    def objective(self) -> Tensor:
+        """Return what it would minimise on this step's batches, at these weights; gradients reach the generator."""
+        ...
+
+    def moved(self, weights: Mapping[str, Tensor]) -> Opponent:
+        """Return the same discriminator at other weights."""
+        ...
+
+
 class Loss(Generic[P]):
     """The game that the two players play. Derive from it and return each player's terms, to be minimised."""
 
@@ -284,6 +333,9 @@ class Loss(Generic[P]):
         """Return the named scalars that the generator minimises."""
         raise NotImplementedError(f"{type(self).__name__} must define generator(step)")
 
+    def after_step(self, player: Player, networks: Networks, number: int) -> None:
+        """Act after one player's update within generator step `number`, as weight clipping does."""
+
 
 class Trick(Generic[P]):
     """A change to training. Every hook does nothing until it is overridden; state lives in tensors."""
@@ -297,25 +349,37 @@ class Trick(Generic[P]):
         """Keep the parameters."""
         self.params = params
 
-    def setting(self, setting: Setting) -> Setting:
-        """Change what the architecture is built for."""
-        return setting
-
-    def wrap(self, network: nn.Module, part: Part) -> nn.Module:
-        """Change or replace a part of the networks: the generator, or the discriminator's body or head."""
-        return network
+    def wrap(self, networks: Networks, setting: Setting) -> Networks:
+        """Change or replace what the architecture built."""
+        return networks
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
         """Return extra trainable parts, each by the player whose optimiser trains it."""
         return {}
 
+    def schedule(self, rates: Rates, progress: Progress) -> Rates:
+        """Change learning rates, betas or the average's half-life for the step that comes next."""
+        return rates
+
     def latent(self, z: Tensor, rng: Generator) -> Tensor:
         """Change a batch of latents of shape (N, latent), standard normal unless an earlier trick changed it."""
         return z
 
+    def real(self, images: Tensor, rng: Generator) -> Tensor:
+        """Change a batch of real images, (N, C, H, W) in [-1, 1], before anything else sees it."""
+        return images
+
     def augment(self, images: Tensor, rng: Generator) -> Tensor:
         """Change what the discriminator sees, real and fake alike; must be differentiable."""
         return images
+
+    def opponent(self, opponent: Opponent, step: Step) -> Opponent:
+        """Change the discriminator that the generator's step is played against, for that step alone."""
+        return opponent
+
+    def verdict(self, verdict: Verdict, images: Tensor, step: Step) -> Verdict:
+        """Change what the discriminator says of a batch of images."""
+        return verdict
 
     def targets(self, targets: Targets, step: Step) -> Targets:
         """Change what the discriminator is trained to answer."""
@@ -329,8 +393,8 @@ class Trick(Generic[P]):
         """Return named scalars to add to the generator's objective."""
         return {}
 
-    def after_step(self, networks: Networks, number: int) -> None:
-        """Act after both players' updates of generator step `number`, e.g. clip or average weights."""
+    def after_step(self, player: Player, networks: Networks, number: int) -> None:
+        """Act after one player's update within generator step `number`, e.g. clip or average weights."""
 
     def sampler(self, generator: nn.Module) -> nn.Module:
         """Return the generator to draw samples from, e.g. one with averaged weights."""

@@ -224,15 +224,14 @@ def test_dcgan_draws_any_square_whose_side_is_a_multiple_of_four(plugin, side):
     assert only(plan(dataset="data")).shape == (3, side, side)
 
 
-@pytest.mark.parametrize("model", ["dcgan", "mlp"])
-def test_conditional_networks_need_labels(plugin, model):
+def test_conditional_networks_need_labels(plugin):
     plugin(classes=0)
-    with pytest.raises(IncompatibleError, match=f"{model} needs labels: conditional=true feeds classes to both"):
-        plan(model=f"{model}:conditional=true", dataset="data")
+    with pytest.raises(IncompatibleError, match="projection needs labels: it conditions the networks on the class"):
+        plan(model="dcgan", trick="projection", dataset="data")
 
 
 def test_the_classes_reach_only_conditional_networks():
-    assert only(plan(model="dcgan:conditional=true")).classes == 10
+    assert only(plan(model="dcgan", trick="projection")).classes == 10
     assert only(plan(model="dcgan")).classes == 0
 
 

@@ -15,9 +15,9 @@ from ganzoo.engine.messages import Options
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.registry.lookup import build_target
 from ganzoo.train.checkpoint import MetricsLog
-from ganzoo.train.optimizer import lr_factor
+from ganzoo.train.optimizer import scheduled
 from ganzoo.train.record import Record
-from ganzoo.train.step import PlayerStep, discriminator_terms
+from ganzoo.train.step import Batch, PlayerStep, discriminator_terms
 from ganzoo.train.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -90,7 +90,8 @@ def test_a_penalty_on_real_images_shares_the_pass_of_the_loss():
     one.game.tricks.append(("r1", R1(NoParams())))
     passes = count_calls(one.game.networks.body)
     real, labels = one.batches.draw()
-    step = PlayerStep(0, real, real.clone(), real.flatten(1), labels, rng=one.rng, judge=one.game.judge)
+    batch = Batch(real, real.clone(), real.flatten(1), labels)
+    step = PlayerStep("discriminator", 0, batch, one.rng, one.game.judge)
     terms = discriminator_terms(one.game, step)
     assert passes == [8, 8] and terms["r1/penalty"] > 0
 
@@ -156,8 +157,9 @@ def test_rounding_is_that_of_published_scores():
 
 
 def test_linear_decay_ends_at_zero():
-    assert [lr_factor("linear", step, 4) for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
-    assert lr_factor("constant", 3, 4) == 1
+    recipe = trainer(steps=4, recipe={"lr_schedule": "linear", "generator_lr": 1.0}).recipe
+    assert [scheduled(recipe, step).generator_lr for step in range(5)] == [1, 0.75, 0.5, 0.25, 0]
+    assert scheduled({**recipe, "lr_schedule": "constant"}, 3).generator_lr == 1
 
 
 def test_a_record_names_the_first_step_that_was_not_finite():
@@ -191,7 +193,7 @@ def test_a_step_reads_no_tensor_on_the_host(loss):
 COMBINATIONS = [
     {"model": "dcgan:width=8", "loss": "bce", "trick": "ema,label-smoothing"},
     {"model": "dcgan:width=8", "loss": "wgan-gp:n_critic=2", "trick": "spectral-norm,uniform-latent"},
-    {"model": "mlp:generator=32,discriminator=32,conditional=true", "loss": "hinge", "trick": "feature-matching,ttur"},
+    {"model": "mlp:generator=32,discriminator=32", "loss": "hinge", "trick": "projection,feature-matching,ttur"},
 ]
 
 

@@ -1,53 +1,18 @@
 """The built-in components: shapes, gradients, and what each does against what its paper says."""
 
 import itertools
-import math
 
 import pytest
 import torch
 from torch import nn
+from zoo import Linear, component, fresh_step, networks, step_on, trainer
 
 import ganzoo
-from ganzoo.api import Networks, Setting, Targets
-from ganzoo.params import build, parameters
-from ganzoo.registry.lookup import build_target, installed
-from ganzoo.train.seeds import generator
-from ganzoo.train.step import PlayerStep, generator_terms
-from ganzoo.train.trainer import Trainer
+from ganzoo.api import Setting, Targets
+from ganzoo.params import parameters
+from ganzoo.registry.lookup import installed
+from ganzoo.train.step import generator_terms
 from ganzoo.zoo.architectures.dcgan import sides
-
-
-def component(kind: str, name: str, **values):
-    found = installed().get(kind, name)
-    return build_target(found)(build(found.usable_spec.params, values, name))
-
-
-def networks(name: str, setting: Setting, **values) -> Networks:
-    found = installed().get("architecture", name)
-    torch.manual_seed(0)
-    return build_target(found)(build(found.usable_spec.params, values, name), setting)
-
-
-def step_on(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> PlayerStep:
-    """A step whose discriminator is any module from images to (N,) logits; its features are the images."""
-    from ganzoo.api import Verdict
-
-    def judge(images, labels, rng):
-        return Verdict(critic(images), images.flatten(1))
-
-    return PlayerStep(0, real, fake, fake.flatten(1), None, rng=torch.Generator().manual_seed(0), judge=judge)
-
-
-class Linear(nn.Module):
-    """D(x) = a . x, whose gradient is a everywhere."""
-
-    def __init__(self, norm: float, width: int) -> None:
-        super().__init__()
-        self.a = nn.Parameter(torch.full((width,), norm / math.sqrt(width)))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images.flatten(1) @ self.a
-
 
 SIZES = list(range(8, 129, 4))
 
@@ -94,7 +59,8 @@ def test_every_norm_builds_and_gradients_reach_every_weight(name, setting):
 
 @pytest.mark.parametrize("name", ["dcgan", "mlp"])
 def test_conditional_networks_listen_to_the_class(name):
-    made = networks(name, Setting((1, 8, 8), 10))
+    setting = Setting((1, 8, 8), 10)
+    made = component("trick", "projection").wrap(networks(name, setting), setting)
     made.generator.eval()
     z = torch.randn(1, made.latent)
     one, two = torch.tensor([1]), torch.tensor([2])
@@ -102,6 +68,12 @@ def test_conditional_networks_listen_to_the_class(name):
     assert not torch.equal(images, made.generator(z, two))
     features = made.body.eval()(images)
     assert not torch.equal(made.head(features, one), made.head(features, two))
+
+
+@pytest.mark.parametrize("name", ["dcgan", "mlp"])
+def test_packed_images_share_one_answer(name):
+    made = networks(name, Setting((1, 8, 8), packing=3))
+    assert made.body(torch.randn(2, 3, 8, 8)).shape == (2, made.features)
 
 
 def test_bce_is_the_formula_of_the_paper():
@@ -159,22 +131,23 @@ def test_label_smoothing_leaves_the_generators_objective_alone():
 
 
 def test_spectral_norm_brings_the_largest_singular_value_to_one():
-    made = networks("dcgan", Setting((1, 16, 16)), critic_norm="none")
+    setting = Setting((1, 16, 16))
     trick = component("trick", "spectral-norm", iterations=50)
-    body, head = trick.wrap(made.body, "body"), trick.wrap(made.head, "head")
-    body(torch.randn(2, 1, 16, 16))
-    weights = [m.weight for m in [*body.modules(), *head.modules()] if isinstance(m, nn.Conv2d | nn.Linear)]
+    made = trick.wrap(networks("dcgan", setting, critic_norm="none"), setting)
+    made.body(torch.randn(2, 1, 16, 16))
+    modules = [*made.body.modules(), *made.head.modules()]
+    weights = [module.weight for module in modules if isinstance(module, nn.Conv2d | nn.Linear)]
     assert len(weights) == 3
     for weight in weights:
         assert torch.linalg.svdvals(weight.flatten(1))[0].item() == pytest.approx(1, abs=1e-2)
 
 
 def test_spectral_norm_leaves_the_generator_alone_unless_told():
-    made = networks("mlp", Setting((1, 8, 8)))
-    names = list(made.generator.state_dict())
-    assert list(component("trick", "spectral-norm").wrap(made.generator, "generator").state_dict()) == names
-    wrapped = component("trick", "spectral-norm", generator=True).wrap(made.generator, "generator")
-    assert list(wrapped.state_dict()) != names
+    setting = Setting((1, 8, 8))
+    names = list(networks("mlp", setting).generator.state_dict())
+    for told in (False, True):
+        made = component("trick", "spectral-norm", generator=told).wrap(networks("mlp", setting), setting)
+        assert (list(made.generator.state_dict()) != names) == told
 
 
 def test_feature_matching_is_the_distance_of_mean_features():
@@ -204,32 +177,16 @@ def test_ema_halves_the_distance_in_one_half_life():
     weight = next(one.game.networks.generator.parameters())
     with torch.no_grad():
         weight.zero_()
-        average.after_step(one.game.networks, 0)  # starts at the weights after the first step
+        average.after_step("generator", one.game.networks, 0)  # starts at the weights after the first step
         weight.fill_(1.0)
         for number in range(1, 5):  # four steps of eight images: one half-life
-            average.after_step(one.game.networks, number)
+            average.after_step("generator", one.game.networks, number)
     assert next(one.game.sampler().parameters()).mean().item() == pytest.approx(0.5)
 
 
 def test_ttur_sets_the_rates_of_the_paper():
     recipe = ganzoo.plan(model="mlp", loss="wgan-gp", trick="ttur").runs[0].recipe
     assert (recipe["generator_lr"], recipe["discriminator_lr"], recipe["n_critic"]) == (1e-4, 3e-4, 1)
-
-
-def trainer(model="mlp", loss="bce", **request) -> Trainer:
-    import numpy as np
-
-    from ganzoo.api import Images
-
-    run = ganzoo.plan(model=model, loss=loss, **request).runs[0]
-    pixels = np.random.default_rng(0).integers(0, 256, (64, *run.shape), dtype=np.uint8)
-    return Trainer(run, Images(pixels, np.arange(64) % 10), torch.device("cpu"), log_every=10)
-
-
-def fresh_step(one: Trainer) -> PlayerStep:
-    real, labels = one.batches.draw()
-    z = one.game.latents(len(real), generator(0, "test"))
-    return PlayerStep(0, real, one.game.networks.generator(z, None), z, labels, rng=one.rng, judge=one.game.judge)
 
 
 def combinations() -> list[dict]:
@@ -276,6 +233,9 @@ def test_conditional_logits_start_as_small_as_unconditional_ones(name):
     y = torch.arange(64) % 10
     spread = {}
     for classes in (0, 10):
-        made = networks(name, Setting((1, 28, 28), classes))
+        setting = Setting((1, 28, 28), classes)
+        made = networks(name, setting)
+        if classes:
+            made = component("trick", "projection").wrap(made, setting)
         spread[classes] = made.head(made.body(images), y if classes else None).std().item()
     assert spread[10] < 3 * spread[0]

@@ -75,6 +75,10 @@ class Task:
     """Whether each image is held out once, from a network of its own, and the network that ships learns from all."""
     prepare: Callable[[Classifier, Tensor], None] = as_drawn
     optimizer: Callable[[Classifier], Optimizer] = adamw
+    warmup: float = 0.3
+    """Share of the steps in which the learning rate rises."""
+    momenta: tuple[float, float] = (0.85, 0.95)
+    """At the highest and at the lowest learning rate; Adam's first beta where the optimizer is Adam."""
     smoothing: float = 0.0
     """Of the labels; the temperature undoes what it does to the confidence."""
     bfloat16: bool = False
@@ -92,11 +96,13 @@ TASKS = {
         resnet.CIFAR10,
         data.cifar10,
         data.mirror_and_shift,
-        epochs=12,
+        epochs=18,
         batch_size=512,
         held_out=2500,
         prepare=whiten,
         optimizer=sgd,
+        warmup=0.2,
+        momenta=(0.85, 0.85),
         smoothing=0.2,
         bfloat16=True,
         float16=True,

@@ -50,7 +50,15 @@ def train(task: Task, images: Split, rng: Generator) -> Classifier:
     optimizer = task.optimizer(network)
     steps = len(images.labels) // task.batch_size
     peaks = [group["lr"] for group in optimizer.param_groups]
-    schedule = OneCycleLR(optimizer, peaks, total_steps=task.epochs * steps)
+    low, high = task.momenta
+    schedule = OneCycleLR(
+        optimizer,
+        peaks,
+        total_steps=task.epochs * steps,
+        pct_start=task.warmup,
+        base_momentum=low,
+        max_momentum=high,
+    )
     for epoch in range(task.epochs):
         total = 0.0
         for batch in torch.randperm(len(images.labels), generator=rng).split(task.batch_size)[:steps]:

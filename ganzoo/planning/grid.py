@@ -176,6 +176,8 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
     settled, adjustments = negotiate(chosen)
     conditional = any("class-conditional" in one.provides for one in settled)
     setting = Setting(data.info.shape, data.info.classes if conditional else 0)
+    for one in settled:
+        setting = one.ask("setting", one.params, setting) if one.component.usable_spec.setting else setting
     reasons = objections(settled, setting, {*data.chosen.provides, *(["labels"] if data.info.classes else [])})
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     layers += [Layer(f"{one.name}, as given", one.given_recipe) for one in (data.chosen, *settled)]
@@ -183,6 +185,9 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
     if recipe["batch_size"] > data.info.train:
         batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"
         reasons.append(f"{batch}; lower it with --batch-size")
+    if recipe["batch_size"] % setting.packing:
+        batch = f"batch size {recipe['batch_size']} is no multiple of the {setting.packing} images judged together"
+        reasons.append(f"{batch}; change it with --batch-size")
     if reasons:
         return reasons, None
     architecture, loss, *tricks = (part(one) for one in settled)
@@ -195,6 +200,7 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
         dataset=part(data.chosen),
         shape=setting.shape,
         classes=setting.classes,
+        packing=setting.packing,
         dtype=data.info.dtype,
         recipe=recipe,
         sources=sources,

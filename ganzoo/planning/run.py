@@ -61,6 +61,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     dataset: Part
     shape: tuple[int, int, int]
     classes: int
+    packing: int
     dtype: Literal["uint8", "float32"]
     """Of the data: pixels, or points in [-1, 1]."""
     recipe: dict[str, Any]

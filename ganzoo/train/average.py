@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from ganzoo.api import Networks, NoParams, Trick
+from ganzoo.api import Networks, NoParams, Player, Trick
 
 
 class WeightAverage(Trick[NoParams]):
@@ -25,18 +25,23 @@ class WeightAverage(Trick[NoParams]):
     def __init__(self, generator: nn.Module, half_life: float, images_a_step: int) -> None:
         """Keep a copy of the generator; the half-life is in real images seen."""
         super().__init__(NoParams())
-        self._move = get_ema_multi_avg_fn(decay=0.5 ** (images_a_step / half_life))
+        self.half_life = half_life
+        """In real images seen; may change from step to step, and 0 keeps the average at the weights."""
+        self.images_a_step = images_a_step
         self.average = copy.deepcopy(generator).requires_grad_(False)
 
     @torch.no_grad()
-    def after_step(self, networks: Networks, number: int) -> None:
-        """Move the average towards the new weights."""
-        if number == 0:
+    def after_step(self, player: Player, networks: Networks, number: int) -> None:
+        """Move the average towards the generator's new weights."""
+        if player == "discriminator":
+            return
+        if number == 0 or self.half_life == 0:
             self.average.load_state_dict(networks.generator.state_dict())
             return
         pairs = list(zip(_tensors(self.average), _tensors(networks.generator), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._move([average for average, _ in floats], [value for _, value in floats], number)
+        move = get_ema_multi_avg_fn(decay=0.5 ** (self.images_a_step / self.half_life))
+        move([average for average, _ in floats], [value for _, value in floats], number)
         for average, value in pairs:
             if not average.is_floating_point():
                 average.copy_(value)

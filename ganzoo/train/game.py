@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import Parameter
 
-from ganzoo.api import Loss, Networks, Player, Setting, Trick, Verdict
+from ganzoo.api import Loss, Networks, Player, Setting, Step, Trick, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
@@ -37,12 +39,24 @@ class Game:
             z = trick.latent(z, rng)
         return z
 
-    def judge(self, images: Tensor, labels: Tensor | None, rng: torch.Generator) -> Verdict:
-        """Pass images (N, C, H, W) through every augmentation and the discriminator."""
+    def judge(self, images: Tensor, step: Step, weights: Mapping[str, Tensor] | None = None) -> Verdict:
+        """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights."""
+        seen = images
         for _, trick in self.tricks:
-            images = trick.augment(images, rng)
-        features = self.networks.body(images)
-        return Verdict(self.networks.head(features, labels if self.setting.classes else None), features)
+            seen = trick.augment(seen, step.rng)
+        body, head = self.networks.body, self.networks.head
+        if weights is not None:
+            body, head = _at(body, "body", weights), _at(head, "head", weights)
+        features = body(seen)
+        verdict = Verdict(head(features, step.labels if self.setting.classes else None), features)
+        for _, trick in self.tricks:
+            verdict = trick.verdict(verdict, images, step)
+        return verdict
+
+    def judging_weights(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the weights of the discriminator's body and head by `part.name`."""
+        for part in ("body", "head"):
+            yield from getattr(self.networks, part).named_parameters(prefix=part)
 
     def modules(self, player: Player) -> nn.ModuleList:
         """Return all that one player trains."""
@@ -50,12 +64,23 @@ class Game:
         own = [networks.generator] if player == "generator" else [networks.body, networks.head]
         return nn.ModuleList([*own, *self.extras[player]])
 
+    @property
+    def components(self) -> list[Loss[Any] | Trick[Any]]:
+        """The loss, then the tricks in order."""
+        return [self.loss[1], *(trick for _, trick in self.tricks)]
+
     def sampler(self) -> nn.Module:
         """Return the generator to draw samples from, as the tricks choose it."""
         network = self.networks.generator
         for _, trick in self.tricks:
             network = trick.sampler(network)
         return network
+
+
+def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Callable[..., Tensor]:
+    """Return a part of the discriminator as a function, at those of the weights that are its own."""
+    own = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
+    return lambda *inputs: functional_call(network, own, inputs)
 
 
 def build_game(run: Run, device: torch.device, seed: int) -> Game:
@@ -67,19 +92,15 @@ def build_game(run: Run, device: torch.device, seed: int) -> Game:
         seed: decides the initial weights.
     """
     torch.manual_seed(derive(seed, "initial weights"))
-    setting = Setting(run.shape, run.classes)
+    setting = Setting(run.shape, run.classes, run.packing)
     loss_name, *trick_names = _names((run.loss, *run.tricks))
     tricks: list[tuple[str, Trick[Any]]] = [
         (name, _build(part, Trick)) for name, part in zip(trick_names, run.tricks, strict=True)
     ]
-    for _, trick in tricks:
-        setting = trick.setting(setting)
     networks = build_target(run.architecture.component)(run.architecture.typed_params, setting)
     _check(networks, run.architecture.name, setting)
     for _, trick in tricks:
-        networks.generator = trick.wrap(networks.generator, "generator")
-        networks.body = trick.wrap(networks.body, "body")
-        networks.head = trick.wrap(networks.head, "head")
+        networks = trick.wrap(networks, setting)
     game = Game(networks, setting, (loss_name, _build(run.loss, Loss)), tricks)
     made = [trick.modules(networks, setting) for _, trick in tricks]
     for player in ("generator", "discriminator"):
@@ -103,12 +124,12 @@ def _build(part: Part, contract: type[Built]) -> Built:
 
 @torch.no_grad()
 def _check(networks: Networks, name: str, setting: Setting) -> None:
-    """Pass two images through fresh networks and compare every shape with the contract."""
+    """Pass two latents through fresh networks and compare every shape with the contract."""
     state = {part: [b.clone() for b in getattr(networks, part).buffers()] for part in ("generator", "body", "head")}
     z = torch.randn(2, networks.latent)
     y = torch.zeros(2, dtype=torch.int64) if setting.classes else None
     images = networks.generator(z, y)
-    features = networks.body(images)
+    features = networks.body(images.repeat(1, setting.packing, 1, 1))
     logits = networks.head(features, y)
     expected = {"images": (2, *setting.shape), "features": (2, networks.features), "logits": (2,)}
     for what, tensor in (("images", images), ("features", features), ("logits", logits)):

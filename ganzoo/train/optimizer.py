@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
+from ganzoo.api import Player, Rates
+
 
 def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float) -> torch.optim.Optimizer:
     """Return the optimiser that the recipe names: adam, rmsprop or sgd."""
@@ -20,12 +22,21 @@ def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], l
     return torch.optim.SGD(parameters, lr=lr)
 
 
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Set the learning rate of every parameter."""
+def set_rates(optimizer: torch.optim.Optimizer, player: Player, rates: Rates) -> None:
+    """Set one player's learning rate and, where the optimiser is Adam, its betas."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = rates.generator_lr if player == "generator" else rates.discriminator_lr
+        if "betas" in group:
+            group["betas"] = (float(rates.beta1), float(rates.beta2))
 
 
-def lr_factor(schedule: str, step: int, steps: int) -> float:
-    """Return what the learning rate is multiplied with at a step: 1, or linear decay from 1 to 0."""
-    return 1.0 if schedule == "constant" else 1.0 - step / steps
+def scheduled(recipe: Mapping[str, Any], step: int) -> Rates:
+    """Return the recipe's rates at a step: its learning rates are constant, or fall linearly from all to nothing."""
+    factor = 1.0 if recipe["lr_schedule"] == "constant" else 1.0 - step / recipe["steps"]
+    return Rates(
+        generator_lr=recipe["generator_lr"] * factor,
+        discriminator_lr=recipe["discriminator_lr"] * factor,
+        beta1=recipe["beta1"],
+        beta2=recipe["beta2"],
+        ema_half_life=recipe["ema_half_life"],
+    )

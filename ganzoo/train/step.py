@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo.api import Player, Targets, Terms, Verdict
+from ganzoo.api import Opponent, Player, Step, Targets, Terms, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.train.game import Game
+
+
+class Batch(NamedTuple):
+    """What one player's step works on."""
+
+    real: Tensor
+    fake: Tensor
+    latent: Tensor
+    labels: Tensor | None
+
+
+Judge = Callable[[Tensor, Step], Verdict]
+"""Images (N, C, H, W) and the step that asks -> the discriminator's verdict."""
 
 
 class PlayerStep:
     """What a loss or trick sees of one player's step; fulfils `ganzoo.api.Step`."""
 
     def __init__(
-        self,
-        number: int,
-        real: Tensor,
-        fake: Tensor,
-        latent: Tensor,
-        labels: Tensor | None,
-        *,
-        rng: torch.Generator,
-        judge: Callable[[Tensor, Tensor | None, torch.Generator], Verdict],
+        self, player: Player, number: int, batch: Batch, rng: torch.Generator, judge: Judge, packing: int = 1
     ) -> None:
+        """Prepare a step in which the discriminator judges by a function and `packing` images together."""
+        self.player: Player = player
         self.number = number
-        self.real = real
-        self.fake = fake
-        self.latent = latent
-        self.labels = labels
+        self.batch = batch
+        self.real, self.fake, self.latent, self.labels = batch
         self.rng = rng
-        self.targets = Targets(real.new_ones(len(real)), fake.new_zeros(len(fake)))
-        self._judge = judge
+        self.judged_by = judge
+        answers = len(self.real) // packing
+        self.targets = Targets(self.real.new_ones(answers), self.real.new_zeros(answers))
         self._verdicts: list[tuple[Tensor, Verdict]] = []
 
     def judge(self, images: Tensor) -> Verdict:
@@ -42,17 +50,43 @@ class PlayerStep:
         for seen, verdict in self._verdicts:
             if seen is images:
                 return verdict
-        verdict = self._judge(images, self.labels, self.rng)
+        verdict = self.judged_by(images, self)
         self._verdicts.append((images, verdict))
         return verdict
 
 
+class Ahead:
+    """The discriminator at weights that a trick may move; fulfils `ganzoo.api.Opponent`."""
+
+    def __init__(self, game: Game, step: PlayerStep, weights: Mapping[str, Tensor] | None = None) -> None:
+        self._game, self._step, self._weights = game, step, weights
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return the weights by name: where none are given, a copy of its own, made when it is first asked for."""
+        if self._weights is None:
+            own = self._game.judging_weights()
+            self._weights = {name: weight.detach().clone().requires_grad_() for name, weight in own}
+        return self._weights
+
+    def objective(self) -> Tensor:
+        """Return what the discriminator would minimise on this step's batches, at these weights."""
+        game, step = self._game, self._step
+        judge = partial(game.judge, weights=self.weights)
+        seen = PlayerStep("discriminator", step.number, step.batch, step.rng, judge, game.setting.packing)
+        return total(discriminator_terms(game, seen))
+
+    def moved(self, weights: Mapping[str, Tensor]) -> Ahead:
+        """Return the same discriminator at other weights."""
+        return Ahead(self._game, self._step, weights)
+
+
 def discriminator_terms(game: Game, step: PlayerStep) -> Terms:
     """Return all that the discriminator minimises, by `component/term`."""
-    components = [game.loss[1], *(trick for _, trick in game.tricks)]
-    differentiated = {batch for component in components for batch in component.differentiates}
-    for batch in differentiated:
-        getattr(step, batch).requires_grad_()
+    for batch in {batch for component in game.components for batch in component.differentiates}:
+        images: Tensor = getattr(step, batch)
+        if not images.requires_grad:
+            images.requires_grad_()
     for _, trick in game.tricks:
         step.targets = trick.targets(step.targets, step)
     return _collect(game, step, "discriminator")
@@ -60,6 +94,12 @@ def discriminator_terms(game: Game, step: PlayerStep) -> Terms:
 
 def generator_terms(game: Game, step: PlayerStep) -> Terms:
     """Return all that the generator minimises, by `component/term`."""
+    own = Ahead(game, step)
+    opponent: Opponent = own
+    for _, trick in game.tricks:
+        opponent = trick.opponent(opponent, step)
+    if opponent is not own:
+        step.judged_by = partial(game.judge, weights=opponent.weights)
     return _collect(game, step, "generator")
 
 
@@ -76,9 +116,14 @@ def _collect(game: Game, step: PlayerStep, player: Player) -> Terms:
     return terms
 
 
+def total(terms: Terms) -> Tensor:
+    """Return one player's objective: the sum of all terms."""
+    return torch.stack(list(terms.values())).sum()
+
+
 def update(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
     """Sum the terms into one objective, differentiate once, step once; return the objective, detached."""
-    objective = torch.stack(list(terms.values())).sum()
+    objective = total(terms)
     optimizer.zero_grad(set_to_none=True)
     objective.backward()
     optimizer.step()

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.api import Images, Player
+from ganzoo.api import Images, Player, Progress, Terms
 from ganzoo.data.batches import Batches
 from ganzoo.planning.run import Run
 from ganzoo.train.average import WeightAverage
 from ganzoo.train.game import build_game
-from ganzoo.train.optimizer import lr_factor, make_optimizer, set_lr
+from ganzoo.train.optimizer import make_optimizer, scheduled, set_rates
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
-from ganzoo.train.step import PlayerStep, discriminator_terms, frozen, generator_terms, update
+from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, update
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
@@ -29,9 +29,10 @@ class Trainer:
         self.run, self.recipe, self.device = run, recipe, device
         self.images_a_step = recipe["batch_size"] * recipe["n_critic"]
         self.game = build_game(run, device, run.seed)
+        self.average = None
         if recipe["ema_half_life"]:
-            average = WeightAverage(self.game.networks.generator, recipe["ema_half_life"], self.images_a_step)
-            self.game.tricks.append(("average", average))
+            self.average = WeightAverage(self.game.networks.generator, recipe["ema_half_life"], self.images_a_step)
+            self.game.tricks.append(("average", self.average))
         self.batches = Batches(images, recipe["batch_size"], run.seed, device)
         self.latent_rng = generator(run.seed, "latents", device)
         self.rng = generator(run.seed, "losses and tricks", device)
@@ -48,31 +49,52 @@ class Trainer:
 
     def step(self) -> None:
         """Train one generator step: n_critic discriminator steps, then the generator's."""
-        for player in PLAYERS:
-            factor = lr_factor(self.recipe["lr_schedule"], self.number, self.recipe["steps"])
-            set_lr(self.optimizers[player], self.recipe[f"{player}_lr"] * factor)
+        self._set_rates()
         for _ in range(self.recipe["n_critic"]):
             self._discriminator_step()
         self._generator_step()
-        for _, trick in self.game.tricks:
-            trick.after_step(self.game.networks, self.number)
         self.number += 1
 
+    def _set_rates(self) -> None:
+        """Set what the recipe's schedule and the tricks make of the rates at this step."""
+        rates = scheduled(self.recipe, self.number)
+        progress = Progress(self.number, self.recipe["steps"], self.number * self.images_a_step)
+        for _, trick in self.game.tricks:
+            rates = trick.schedule(rates, progress)
+        for player in PLAYERS:
+            set_rates(self.optimizers[player], player, rates)
+        if self.average:
+            self.average.half_life = rates.ema_half_life
+
     def _discriminator_step(self) -> None:
-        real, labels = self.batches.draw()
+        real, labels = self._real()
         with torch.no_grad():
             z, fake = self._fake(len(real), labels)
-        step = PlayerStep(self.number, real, fake, z, labels, rng=self.rng, judge=self.game.judge)
-        terms = discriminator_terms(self.game, step)
-        self.records["discriminator"].add(terms, update(self.optimizers["discriminator"], terms))
+        step = self._player_step("discriminator", Batch(real, fake, z, labels))
+        self._learn(step, discriminator_terms(self.game, step))
 
     def _generator_step(self) -> None:
-        real, labels = self.batches.draw()
+        real, labels = self._real()
         with frozen(self.modules["discriminator"]):
             z, fake = self._fake(len(real), labels)
-            step = PlayerStep(self.number, real, fake, z, labels, rng=self.rng, judge=self.game.judge)
-            terms = generator_terms(self.game, step)
-            self.records["generator"].add(terms, update(self.optimizers["generator"], terms))
+            step = self._player_step("generator", Batch(real, fake, z, labels))
+            self._learn(step, generator_terms(self.game, step))
+
+    def _player_step(self, player: Player, batch: Batch) -> PlayerStep:
+        return PlayerStep(player, self.number, batch, self.rng, self.game.judge, self.game.setting.packing)
+
+    def _learn(self, step: PlayerStep, terms: Terms) -> None:
+        """Update one player and log its terms; loss and tricks act on what came of it."""
+        self.records[step.player].add(terms, update(self.optimizers[step.player], terms))
+        for component in self.game.components:
+            component.after_step(step.player, self.game.networks, self.number)
+
+    def _real(self) -> tuple[Tensor, Tensor | None]:
+        """Draw real images (N, C, H, W) in [-1, 1], as the tricks change them, and their labels (N,) or None."""
+        images, labels = self.batches.draw()
+        for _, trick in self.game.tricks:
+            images = trick.real(images, self.rng)
+        return images, labels
 
     def _fake(self, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Draw latents (count, latent) and from them images (count, C, H, W) in [-1, 1] for these classes."""

@@ -22,7 +22,7 @@ from ganzoo.zoo.specs.architectures import DCGANParams
 def build(params: DCGANParams, setting: Setting) -> Networks:
     """Build both networks with convolution and dense weights drawn from N(0, 0.02), as the paper does."""
     generator, body = Generator(params, setting), Body(params, setting)
-    head = Head(body.features, setting.classes)
+    head = Head(body.features)
     for network in (generator, body, head):
         network.apply(_initialise)
     return Networks(generator, body, head, latent=params.latent, features=body.features)
@@ -70,7 +70,10 @@ class Body(nn.Module):
         channels, side, _ = setting.shape
         *above, least = sides(side)
         widths = [params.width * 2**i for i in range(len(above))]
-        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, 2, 1), nn.LeakyReLU(params.slope)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels * setting.packing, widths[0], 4, 2, 1),
+            nn.LeakyReLU(params.slope),
+        ]
         for before, after in pairwise(widths):
             norm = norm_2d(params.critic_norm, after)
             bias = params.critic_norm == "none"
@@ -79,7 +82,7 @@ class Body(nn.Module):
         self.features = widths[-1] * least**2
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to features (N, features)."""
+        """Map images (N, C * packing, H, W) to features (N, features)."""
         return self.layers(images).flatten(1)  # (N, c, h, w) -> (N, c*h*w)
 
 

@@ -23,7 +23,7 @@ def build(params: MLPParams, setting: Setting) -> Networks:
     return Networks(
         Generator(params, setting),
         Body(params, setting),
-        Head(features, setting.classes),
+        Head(features),
         latent=params.latent,
         features=features,
     )
@@ -53,12 +53,12 @@ class Body(nn.Module):
     def __init__(self, params: MLPParams, setting: Setting) -> None:
         super().__init__()
         first, *rest = params.discriminator
-        layers = _hidden((math.prod(setting.shape), first), "none", params.slope)
+        layers = _hidden((math.prod(setting.shape) * setting.packing, first), "none", params.slope)
         self.hidden = nn.Sequential(*layers, *_hidden((first, *rest), params.critic_norm, params.slope))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) to features (N, features)."""
-        return self.hidden(images.flatten(1))  # (N, C, H, W) -> (N, C*H*W)
+        """Map images (N, C * packing, H, W) to features (N, features)."""
+        return self.hidden(images.flatten(1))  # (N, C * packing, H, W) -> (N, C * packing * H * W)
 
 
 def _hidden(widths: tuple[int, ...], norm: str, slope: float) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""What the built-in architectures share: norms by name, and a head that can be conditional."""
+"""What the built-in architectures share: norms by name, and a head."""
 
 from torch import Tensor, nn
 
@@ -22,21 +22,12 @@ def norm_1d(name: str, width: int) -> nn.Module:
 
 
 class Head(nn.Module):
-    """Features to logits; with classes, a projection (Miyato & Koyama 2018, equation 3).
+    """Features to logits: one linear layer. How a discriminator learns of classes is a trick's business."""
 
-    D(x, y) = w . f(x) + b + e_y . f(x), with a learned vector e_y for each class.
-    """
-
-    def __init__(self, features: int, classes: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
         self.linear = nn.Linear(features, 1)
-        self.classes = nn.Embedding(classes, features) if classes else None
-        if self.classes is not None:  # PyTorch's N(0, 1) would drown the other term: its sum runs over all features
-            nn.init.xavier_uniform_(self.classes.weight)
 
     def forward(self, features: Tensor, y: Tensor | None) -> Tensor:
-        """Map (N, features) and (N,) classes to (N,) logits."""
-        logits = self.linear(features).squeeze(1)  # (N, 1) -> (N,)
-        if self.classes is not None and y is not None:
-            logits = logits + (self.classes(y) * features).sum(1)
-        return logits
+        """Map (N, features) to (N,) logits."""
+        return self.linear(features).squeeze(1)  # (N, 1) -> (N,)

@@ -21,9 +21,13 @@ class WGANGP(Loss[WGANGPParams]):
 
 
 def gradient_penalty(step: Step) -> Tensor:
-    """Return E[(||grad D(x_hat)||_2 - 1)^2] with x_hat uniform on the lines between real and fake images."""
+    """Return E[(||grad D(x_hat)||_2 - 1)^2] with x_hat uniform on the lines between real and fake images.
+
+    The norm runs over all that the critic judges together: an image, or several where they are packed.
+    """
     real, fake = step.real, step.fake
     epsilon = torch.rand(len(real), 1, 1, 1, generator=step.rng, device=real.device)
     x_hat = torch.lerp(fake, real, epsilon).requires_grad_()
-    (gradient,) = torch.autograd.grad(step.judge(x_hat).logits.sum(), x_hat, create_graph=True)
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    logits = step.judge(x_hat).logits
+    (gradient,) = torch.autograd.grad(logits.sum(), x_hat, create_graph=True)
+    return (gradient.reshape(len(logits), -1).norm(dim=1) - 1).square().mean()

@@ -18,7 +18,6 @@ class DCGANParams:
     critic_norm: str = param("batch", "norm of the discriminator", choices=NORMS, trait="critic-norm")
     norm: str = param("batch", "norm of the generator", choices=NORMS)
     slope: float = param(0.2, "negative slope of the discriminator's LeakyReLU", low=0, high=1)
-    conditional: bool = param(False, "condition both networks on the class")
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,6 @@ class MLPParams:
     )
     norm: str = param("batch", "norm of the generator", choices=("batch", "layer", "none"))
     slope: float = param(0.2, "negative slope of LeakyReLU", low=0, high=1)
-    conditional: bool = param(False, "condition both networks on the class")
-
-
-def _conditioning(params: DCGANParams | MLPParams) -> tuple[str, ...]:
-    return ("class-conditional",) if params.conditional else ()
-
-
-def _labels(params: DCGANParams | MLPParams) -> dict[str, str]:
-    return {"labels": "conditional=true feeds classes to both networks"} if params.conditional else {}
 
 
 def _dcgan_refuses(params: DCGANParams, setting: Setting) -> str | None:
@@ -66,8 +56,6 @@ DCGAN = Spec(
     ),
     params=DCGANParams,
     recipe=replace(_ADAM, batch_size=128),  # section 4
-    provides=_conditioning,
-    requires=_labels,
     refuse=_dcgan_refuses,
 )
 
@@ -78,6 +66,4 @@ MLP = Spec(
     paper=Paper("Generative Adversarial Nets", 2014, "arXiv:1406.2661"),
     params=MLPParams,
     recipe=_ADAM,
-    provides=_conditioning,
-    requires=_labels,
 )

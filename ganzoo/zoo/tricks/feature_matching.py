@@ -1,7 +1,7 @@
 """Feature matching (Salimans et al. 2016, section 3.1)."""
 
 from ganzoo.api import Step, Terms, Trick
-from ganzoo.zoo.specs.tricks import FeatureMatchingParams
+from ganzoo.zoo.specs.tricks.diversity import FeatureMatchingParams
 
 
 class FeatureMatching(Trick[FeatureMatchingParams]):

@@ -1,7 +1,7 @@
 """Label smoothing (Salimans et al. 2016, section 3.4)."""
 
 from ganzoo.api import Step, Targets, Trick
-from ganzoo.zoo.specs.tricks import LabelSmoothingParams
+from ganzoo.zoo.specs.tricks.targets import LabelSmoothingParams
 
 
 class LabelSmoothing(Trick[LabelSmoothingParams]):

@@ -3,8 +3,8 @@
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganzoo.api import Part, Trick
-from ganzoo.zoo.specs.tricks import SpectralNormParams
+from ganzoo.api import Networks, Setting, Trick
+from ganzoo.zoo.specs.tricks.weights import SpectralNormParams
 
 WEIGHTED = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 
@@ -12,11 +12,10 @@ WEIGHTED = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTra
 class SpectralNorm(Trick[SpectralNormParams]):
     """Divides each weight by an estimate of its largest singular value (algorithm 1), kept in buffers u and v."""
 
-    def wrap(self, network: nn.Module, part: Part) -> nn.Module:
-        """Normalise every linear, embedding and convolution weight of the part."""
-        if part == "generator" and not self.params.generator:
-            return network
-        for module in network.modules():
+    def wrap(self, networks: Networks, setting: Setting) -> Networks:
+        """Normalise every linear, embedding and convolution weight of the discriminator, or of both networks."""
+        parts = [networks.body, networks.head, *([networks.generator] if self.params.generator else [])]
+        for module in (module for part in parts for module in part.modules()):
             if isinstance(module, WEIGHTED):
                 spectral_norm(module, n_power_iterations=self.params.iterations)
-        return network
+        return networks

@@ -8,7 +8,7 @@ from ganzoo_example.loss import LSGAN
 from ganzoo_example.spec import LSGAN as SPEC
 from torch import Generator, Tensor
 
-from ganzoo.api import NoParams, Targets, Verdict
+from ganzoo.api import NoParams, Player, Targets, Verdict
 
 
 @dataclass
@@ -18,6 +18,7 @@ class FakeStep:
     real: Tensor
     fake: Tensor
     targets: Targets
+    player: Player = "discriminator"
     number: int = 0
     latent: Tensor = field(default_factory=lambda: torch.zeros(2, 1))
     labels: Tensor | None = None

@@ -1,0 +1,1 @@
+"""What the built-in tricks declare, by what they act on. No torch."""
