@@ -469,6 +469,76 @@ def test_a_bad_suite_names_the_file_the_key_and_what_is_right(suite, text, error
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
+COMBINATIONS = """
+model = "mlp"
+dataset = "digits"
+[recipe]
+steps = 20
+batch_size = 8
+
+[[combination]]
+name = "the first"
+loss = "bce"
+trick = ["label-smoothing", "ema"]
+recipe = {steps = 30}
+[combination.published]
+source = "a paper"
+scores = {fid = 12.5}
+extractor = "digits-cnn"
+samples = 599
+reference = "the train split"
+
+[[combination]]
+model = "dcgan"
+loss = ["hinge", "bce"]
+"""
+
+
+def test_a_suite_can_list_combinations_that_are_no_grid(suite):
+    made = ganzoo.plan(suite(COMBINATIONS), seeds=2)
+    assert [run.combination for run in made.combinations] == ["the first", "dcgan + hinge", "dcgan + bce"]
+    first, second, _ = made.combinations
+    assert [part.name for part in first.tricks] == ["label-smoothing", "ema"] and not second.tricks
+    assert [(run.recipe["steps"], run.recipe["batch_size"]) for run in (first, second)] == [(30, 8), (20, 8)]
+    assert {key: one.source for key, one in made.published.items()} == {first.combination_id: "a paper"}
+    assert len(made.runs) == 6
+
+
+def test_flags_override_every_combination(suite):
+    made = ganzoo.plan(suite(COMBINATIONS), trick=(), loss="hinge", recipe={"steps": 5})
+    assert {(run.loss.name, run.recipe["steps"]) for run in made.runs} == {("hinge", 5)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('losss = "bce"', 'unknown key "combination 1.losss"; did you mean "loss"?'),
+        ("seeds = 3", 'unknown key "combination 1.seeds"'),
+        ("recipe = {step = 1}", 'unknown key "combination 1.recipe.step"; did you mean "steps"?'),
+        ("recipe = {steps = 0}", "combination 1.recipe.steps must be at least 1, not 0"),
+        ('loss = "bcee"', 'combination 1.loss: no loss "bcee"; did you mean "bce"?'),
+        ("loss = []", "combination 1.loss: names nothing"),
+        ("name = 5", "combination 1.name: must be one line of text, not 5"),
+        ('published = {source = "x"}', "combination 1.published: Object missing required field `scores`"),
+        (
+            'published = {source = "x", scores = {fdi = 1.0}, extractor = "e", samples = 5, reference = "r"}',
+            'combination 1.published: no column "fdi"; write one of fid, is, ',
+        ),
+        ('name = "both"\nmodel = ["mlp", "dcgan"]', "both: a name and a published row are of one combination"),
+    ],
+)
+def test_a_bad_combination_names_its_number_and_key(suite, text, message):
+    file = suite(f"{GRID}[[combination]]\n{text}\n")
+    with pytest.raises((SuiteError, UnknownComponentError)) as caught:
+        ganzoo.plan(file)
+    assert message in str(caught.value)
+
+
+def test_combinations_are_a_list(suite):
+    with pytest.raises(SuiteError, match=r"combination must be a list of tables, each headed \[\[combination\]\]"):
+        ganzoo.plan(suite(f'{GRID}[combination]\nloss = "bce"'))
+
+
 def test_a_suite_without_a_loss_says_how_to_add_one(suite):
     with pytest.raises(ParameterError, match=r"which loss\? add --loss NAME, or loss = \.\.\. in a suite file"):
         ganzoo.plan(suite('model = "dcgan"'))

@@ -16,6 +16,7 @@ import ganzoo
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.evaluate.protocol import Protocol
+from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Checkpoint, Result, open_grid, run_folder, write_json
 from ganzoo.results.summary import Row, Spread, Summary, spread, summarise
@@ -85,6 +86,48 @@ def write(out: Path, grid: tuple[Run, ...], *results: Result) -> Path:
 def table(out: Path, *results_of: float, **request: object) -> Summary:
     grid = runs(seeds=len(results_of), **request)
     return summarise([write(out, grid, *(done(run, last) for run, last in zip(grid, results_of, strict=True)))])
+
+
+PUBLISHED = Published(
+    source="Some Paper, table 2",
+    scores={"fid": 12.0, "is": 9.0},
+    extractor="digits-cnn",
+    samples=599,
+    reference="the train split",
+    steps=200_000,
+    remark="another data order",
+)
+
+
+def beside(out: Path, published: Published) -> Summary:
+    grid = runs(seeds=2)
+    with open_grid(write(out, grid, *(done(run, 10.5) for run in grid)), grid, {grid[0].combination_id: published}):
+        return summarise([out])
+
+
+def test_a_published_score_stands_beside_ours_with_the_difference(tmp_path):
+    summary = beside(tmp_path, PUBLISHED)
+    (found,) = summary.tables
+    row = dict(zip(header(found), cells(found)[0], strict=True))
+    assert row["published"] == "FD-digits-cnn 12.00 (-1.50), CS-digits-cnn 9.00 (-7.95)"
+    assert cells(found)[1][header(found).index("published")] == ""  # real images
+    said = "Published, mlp + bce: Some Paper, table 2 (last checkpoint, 200,000 steps); another data order."
+    assert said in notes(summary)
+
+
+def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp_path):
+    theirs = msgspec.structs.replace(PUBLISHED, extractor="inception", samples=50_000, remark="")
+    summary = beside(tmp_path, theirs)
+    (found,) = summary.tables
+    assert cells(found)[0][header(found).index("published")] == "FID 12.00, IS 9.00"
+    assert any(
+        note.endswith("not comparable: another extractor (inception / digits-cnn), samples (50000 / 599).")
+        for note in notes(summary)
+    )
+
+
+def test_a_table_without_published_scores_has_no_such_column(tmp_path):
+    assert "published" not in header(table(tmp_path, 1.0, 2.0).tables[0])
 
 
 def about(mean: float, sd: float, n: int) -> Any:

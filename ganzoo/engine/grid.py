@@ -39,8 +39,9 @@ class Watcher(Protocol):
 
 def default_out(plan: Plan) -> Path:
     """Return `runs/<names>-<hash>`: the same folder for the same grid, so that it can be continued or given seeds."""
-    request = plan.request
-    names = [asked.name for group in (request.dataset, request.model, request.loss) for asked in group]
+    products = plan.request.products
+    groups = (group for one in products for group in (one.dataset, one.model, one.loss))
+    names = dict.fromkeys(asked.name for group in groups for asked in group)
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
     digest = hashlib.sha256("".join(run.combination_id for run in plan.combinations).encode())
     return Path("runs") / f"{slug}-{digest.hexdigest()[:6]}"
@@ -60,7 +61,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
         ResultsError: the folder cannot be used, or another ganzoo works in it.
         Interrupted: on Ctrl-C; running again continues.
     """
-    with open_grid(out, plan.runs):
+    with open_grid(out, plan.runs, plan.published):
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
         todo = [one for one in placed if finished(one.folder) is None]
         if not todo:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from ganzoo.api import DataInfo, DatasetSpec, Kind, Setting
-from ganzoo.errors import IncompatibleError, ParameterError
+from ganzoo.errors import IncompatibleError, ParameterError, SuiteError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, label, parse
 from ganzoo.planning.fold import fold
-from ganzoo.planning.request import Asked, Layer, Request, metric_names
+from ganzoo.planning.published import Published
+from ganzoo.planning.request import Asked, Layer, Product, Request, metric_names
 from ganzoo.planning.run import Evaluation, Part, Run
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
@@ -38,6 +39,8 @@ class Plan:
     runs: tuple[Run, ...]
     refusals: tuple[Refusal, ...]
     request: Request
+    published: Mapping[str, Published] = field(default_factory=dict[str, Published])
+    """By the id of a combination."""
 
     @property
     def combinations(self) -> list[Run]:
@@ -61,28 +64,51 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
     registry = registry or installed()
     runs: list[Run] = []
     refusals: list[Refusal] = []
+    published: dict[str, Published] = {}
     names: dict[str, str] = {}
-    datasets = [_dataset(registry, asked, request) for asked in request.dataset]
-    several = len(datasets) > 1
-    for data, architecture, loss, tricks in itertools.product(
-        datasets, choose(registry, "architecture", request.model), choose(registry, "loss", request.loss),
-        list(_trick_sets(registry, request)),
-    ):  # fmt: skip
-        chosen = (architecture, loss, *tricks)
-        name = " + ".join(label(one.name, one.params) for one in chosen)
-        name = f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
-        reasons, run = _combine(name, chosen, data, request)
-        if run is not None and names.setdefault(run.id, name) != name:
-            reasons, run = [f"with what the plan settled, it is {names[run.id]} again"], None
-        if run is None:
-            refusals.append(Refusal(name, tuple(reasons)))
-        else:
+    several = len({(asked.name, repr(asked.values)) for product in request.products for asked in product.dataset}) > 1
+    for product in request.products:
+        candidates = list(_candidates(registry, product, request))
+        if len(candidates) > 1 and (product.name or product.published):
+            raise SuiteError(
+                f"{product.name or product.published}: a name and a published row are of one combination, "
+                f"and this table makes {len(candidates)}"
+            )
+        for data, chosen in candidates:
+            name = product.name or _name(data, chosen, several)
+            reasons, run = _combine(name, chosen, data, product.layers)
+            if run is not None and names.setdefault(run.id, name) != name:
+                reasons, run = [f"with what the plan settled, it is {names[run.id]} again"], None
+            if run is None:
+                refusals.append(Refusal(name, tuple(reasons)))
+                continue
             runs += [msgspec.structs.replace(run, seed=seed) for seed in request.seeds]
+            if product.published:
+                published[run.combination_id] = product.published
     if not runs:
         lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
         raise IncompatibleError(f"no combination of this grid can work: {lines}")
     _no_twins(runs)
-    return Plan(tuple(runs), tuple(refusals), request)
+    return Plan(tuple(runs), tuple(refusals), request, published)
+
+
+def _candidates(
+    registry: Registry, product: Product, request: Request
+) -> Iterator[tuple[_Dataset, tuple[Chosen, ...]]]:  # fmt: skip
+    """Yield every dataset with every architecture, loss and set of tricks."""
+    for data, architecture, loss, tricks in itertools.product(
+        [_dataset(registry, asked, request) for asked in product.dataset],
+        choose(registry, "architecture", product.model),
+        choose(registry, "loss", product.loss),
+        list(_trick_sets(registry, product)),
+    ):
+        yield data, (architecture, loss, *tricks)
+
+
+def _name(data: _Dataset, chosen: Sequence[Chosen], several: bool) -> str:
+    """Return what a combination is called: its components, behind the dataset where there are several."""
+    name = " + ".join(label(one.name, one.params) for one in chosen)
+    return f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
 
 
 def _no_twins(runs: Sequence[Run]) -> None:
@@ -104,10 +130,10 @@ def choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chose
     return chosen
 
 
-def _trick_sets(registry: Registry, request: Request) -> Iterator[tuple[Chosen, ...]]:
+def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, ...]]:
     """Yield the fixed tricks with every subset of the ablated ones, the smallest first."""
-    fixed = choose(registry, "trick", request.trick)
-    ablated = choose(registry, "trick", request.ablate)
+    fixed = choose(registry, "trick", product.trick)
+    ablated = choose(registry, "trick", product.ablate)
     names = [trick.component.full_name for trick in (*fixed, *ablated)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
@@ -172,7 +198,9 @@ def check_metrics(metrics: Sequence[str], extractor: Chosen) -> None:
             )
 
 
-def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Request) -> tuple[list[str], Run | None]:
+def _combine(
+    name: str, chosen: Sequence[Chosen], data: _Dataset, asked: Sequence[Layer]
+) -> tuple[list[str], Run | None]:
     settled, adjustments = negotiate(chosen)
     conditional = any("class-conditional" in one.provides for one in settled)
     setting = Setting(data.info.shape, data.info.classes if conditional else 0)
@@ -181,7 +209,7 @@ def _combine(name: str, chosen: Sequence[Chosen], data: _Dataset, request: Reque
     reasons = objections(settled, setting, {*data.chosen.provides, *(["labels"] if data.info.classes else [])})
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     layers += [Layer(f"{one.name}, as given", one.given_recipe) for one in (data.chosen, *settled)]
-    recipe, sources = fold((*layers, *request.layers))
+    recipe, sources = fold((*layers, *asked))
     if recipe["batch_size"] > data.info.train:
         batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"
         reasons.append(f"{batch}; lower it with --batch-size")

@@ -12,6 +12,7 @@ from ganzoo.errors import ParameterError, SuiteError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, parse, split
 from ganzoo.paths import data_root
+from ganzoo.planning.published import Published, read_published
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
 
 MOST_SEEDS = 1000
@@ -35,20 +36,30 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """A grid of combinations, the seeds and the evaluation that were asked for; nothing is looked up yet."""
+class Product:
+    """Every combination of some components, and the recipe values that were asked for."""
 
     model: tuple[Asked, ...]
     loss: tuple[Asked, ...]
     dataset: tuple[Asked, ...] = (Asked("digits", {}, Place("dataset")),)
     trick: tuple[Asked, ...] = ()
     ablate: tuple[Asked, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    name: str = ""
+    """What its one combination is called in tables; empty: its components' names."""
+    published: Published | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The combinations, the seeds and the evaluation that were asked for; nothing is looked up yet."""
+
+    products: tuple[Product, ...]
     seeds: tuple[int, ...] = (0,)
     extractor: Asked | None = None
     metrics: tuple[str, ...] | None = None
     samples: int | None = None
     evaluations: int = 5
-    layers: tuple[Layer, ...] = ()
     data_root: Path = field(default_factory=data_root)
 
 
@@ -66,11 +77,9 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
     """
     suite = suite or {}
     merged = merge(flags, suite, file)
-    layers = (*_layer(suite.get("recipe"), file), *_layer(flags.get("recipe"), None))
-    for key in ("model", "loss"):
-        if key not in merged:
-            raise ParameterError(f"which {key}? add --{key} NAME, or {key} = ... in a suite file (see: ganzoo list)")
-    fields: dict[str, Any] = {key: _components(*merged[key]) for key in GRID_KEYS if key in merged}
+    tables = cast("list[Values]", suite.get("combination") or [{}])
+    products = tuple(_product(flags, suite, file, number, table) for number, table in enumerate(tables, 1))
+    fields: dict[str, Any] = {"products": products}
     if "extractor" in merged:
         fields["extractor"] = _extractor(*merged["extractor"])
     if "metrics" in merged:
@@ -82,20 +91,41 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
             fields[key] = _count(*merged[key], low=low)
     if "data_root" in merged:
         fields["data_root"] = folder(*merged["data_root"])
-    return Request(**fields, layers=layers)
+    return Request(**fields)
 
 
-def _layer(values: Any, file: Path | None) -> tuple[Layer, ...]:
+def _product(flags: Values, suite: Values, file: Path | None, number: int, table: Values) -> Product:
+    """Return the combinations of one `[[combination]]` table, or of a suite or flags that have none."""
+    merged = merge(flags, suite, file, number, table)
+    for key in ("model", "loss"):
+        if key not in merged:
+            raise ParameterError(f"which {key}? add --{key} NAME, or {key} = ... in a suite file (see: ganzoo list)")
+    fields: dict[str, Any] = {key: _components(*merged[key]) for key in GRID_KEYS if key in merged}
+    if "name" in merged:
+        fields["name"] = _name(*merged["name"])
+    if "published" in merged:
+        fields["published"] = read_published(*merged["published"])
+    places = ((suite, "recipe", file), (table, f"combination {number}.recipe", file), (flags, "recipe", None))
+    layers = (_layer(values.get("recipe"), Place(key, written)) for values, key, written in places)
+    return Product(**fields, layers=tuple(layer for layer in layers if layer))
+
+
+def _layer(values: Any, place: Place) -> Layer | None:
     if not values:
-        return ()
-    place = Place("recipe", file)
+        return None
     if not isinstance(values, Mapping):
         raise place.refuse(f"a table of names and values, not {values!r}")
     try:
-        recipe = build(Recipe, cast("Values", values), str(place), joint="." if file else ": ")
+        recipe = build(Recipe, cast("Values", values), str(place), joint="." if place.file else ": ")
     except ParameterError as error:
-        raise (SuiteError if file else ParameterError)(str(error)) from None
-    return (Layer(str(file or "command line"), recipe),)
+        raise (SuiteError if place.file else ParameterError)(str(error)) from None
+    return Layer(str(place.file or "command line"), recipe)
+
+
+def _name(value: Any, place: Place) -> str:
+    if not isinstance(value, str) or not value.strip() or "\n" in value:
+        raise place.refuse(f"must be one line of text, not {value!r}")
+    return value.strip()
 
 
 def _components(value: Any, place: Place) -> tuple[Asked, ...]:
@@ -110,7 +140,7 @@ def _components(value: Any, place: Place) -> tuple[Asked, ...]:
             found.append(Asked(str(table["name"]), {key: table[key] for key in table if key != "name"}, place))
         else:
             raise place.refuse(f'write "name:key=value" or a table with a name, not {item!r}')
-    if not found and place.key not in ("trick", "ablate"):
+    if not found and place.key.rpartition(".")[2] not in ("trick", "ablate"):
         raise place.refuse("names nothing")
     return tuple(found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -17,7 +17,11 @@ Values = Mapping[str, Any]
 GRID_KEYS = ("model", "loss", "dataset", "trick", "ablate")
 RUN_KEYS = ("device", "jobs", "out")
 RECIPE_KEYS = tuple(field.name for field in dataclasses.fields(Recipe))
-SUITE_KEYS = (*GRID_KEYS, "extractor", "metrics", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS, "recipe")
+SUITE_KEYS = (
+    *(*GRID_KEYS, "extractor", "metrics", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS),
+    *("recipe", "combination"),
+)
+COMBINATION_KEYS = ("name", *GRID_KEYS, "recipe", "published")
 
 
 class Place(NamedTuple):
@@ -67,26 +71,48 @@ def read_suite(file: Path) -> dict[str, Any]:
         raise SuiteError(f"{file}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise SuiteError(f"{file}: not valid TOML: {error}") from None
-    for key in values:
-        if key not in SUITE_KEYS:
-            raise SuiteError(f'{file}: unknown key "{key}"{near_key(key)}')
-    recipe = values.get("recipe", {})
-    if not isinstance(recipe, dict):
-        raise SuiteError(f"{file}: recipe must be a table, written [recipe], not {recipe!r}")
-    for key in cast("dict[str, Any]", recipe):
-        if key not in RECIPE_KEYS:
-            raise SuiteError(f'{file}: unknown key "recipe.{key}"{did_you_mean(key, RECIPE_KEYS)}')
+    _check_keys(values, SUITE_KEYS, Place("", file))
+    tables = values.get("combination", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in cast("list[Any]", tables)):
+        raise SuiteError(f"{file}: combination must be a list of tables, each headed [[combination]], not {tables!r}")
+    for number, table in enumerate(cast("list[dict[str, Any]]", tables), 1):
+        _check_keys(table, COMBINATION_KEYS, Place(f"combination {number}.", file))
     return values
 
 
-def near_key(key: str) -> str:
+def _check_keys(values: Values, known: Sequence[str], place: Place) -> None:
+    """Check the names of a table's keys, and those in its recipe."""
+    for key in values:
+        if key not in known:
+            raise SuiteError(f'{place.file}: unknown key "{place.key}{key}"{near_key(key, known)}')
+    recipe = values.get("recipe", {})
+    if not isinstance(recipe, dict):
+        raise SuiteError(f"{place.file}: {place.key}recipe must be a table, written [recipe], not {recipe!r}")
+    for key in cast("dict[str, Any]", recipe):
+        if key not in RECIPE_KEYS:
+            raise SuiteError(f'{place.file}: unknown key "{place.key}recipe.{key}"{did_you_mean(key, RECIPE_KEYS)}')
+
+
+def near_key(key: str, known: Sequence[str] = SUITE_KEYS) -> str:
     """Return the hint for a key that no suite has."""
-    return f'; did you mean "recipe.{key}"?' if key in RECIPE_KEYS else did_you_mean(key, SUITE_KEYS)
+    return f'; did you mean "recipe.{key}"?' if key in RECIPE_KEYS else did_you_mean(key, known)
 
 
-def merge(flags: Values, suite: Values, file: Path | None) -> dict[str, Given]:
-    """Return every setting but the recipe, a flag's where there is one; None and () are no flag."""
+def merge(
+    flags: Values, suite: Values, file: Path | None, number: int = 0, combination: Values | None = None
+) -> dict[str, Given]:
+    """Return every setting but the recipe: a flag's, else the combination's, else the suite's; None and () are no flag.
+
+    Args:
+        flags: by suite key.
+        suite: what `read_suite` returned.
+        file: the suite file.
+        number: of the combination.
+        combination: one of the suite's `[[combination]]` tables.
+    """
+    own = combination or {}
     merged = {key: Given(value, Place(key, file)) for key, value in suite.items()}
+    merged |= {key: Given(value, Place(f"combination {number}.{key}", file)) for key, value in own.items()}
     merged |= {key: Given(value, Place(key)) for key, value in flags.items() if value is not None and value != ()}
     merged.pop("recipe", None)
     return merged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.metrics import Score
 from ganzoo.evaluate.protocol import Protocol
+from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 
 
@@ -62,6 +63,8 @@ class Grid(msgspec.Struct, frozen=True):
 
     runs: tuple[str, ...]
     combinations: tuple[str, ...]
+    published: dict[str, Published] = {}
+    """What others printed of a combination, by its id."""
     version: int = 1
 
 
@@ -114,7 +117,7 @@ def finished(folder: Path) -> Result | None:
 
 
 @contextmanager
-def open_grid(out: Path, runs: tuple[Run, ...]) -> Iterator[None]:
+def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published] | None = None) -> Iterator[None]:
     """Hold the results folder of a grid: a new one, or one whose results are all of this grid.
 
     Raises:
@@ -125,7 +128,7 @@ def open_grid(out: Path, runs: tuple[Run, ...]) -> Iterator[None]:
         if not (out / "grid.json").exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
             raise ResultsError(f"{out} holds other files; choose an empty or new folder with --out")
         with FileLock(out / ".lock", timeout=0):
-            _claim(out, runs)
+            _claim(out, runs, published or {})
             yield
     except Timeout:
         raise ResultsError(f"another ganzoo is working in {out}; wait for it, or choose another --out") from None
@@ -135,7 +138,7 @@ def open_grid(out: Path, runs: tuple[Run, ...]) -> Iterator[None]:
         raise ResultsError(f"cannot write results to {out}: {error.strerror or error}; choose another --out") from None
 
 
-def _claim(out: Path, runs: tuple[Run, ...]) -> None:
+def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published]) -> None:
     """Write down which runs the folder is for; refuse where it has run others. Those only planned do not count."""
     ids = tuple(run.id for run in runs)
     held = [run for _, run, _ in read_runs(out)] if (out / "grid.json").exists() else []
@@ -146,7 +149,8 @@ def _claim(out: Path, runs: tuple[Run, ...]) -> None:
             f"{out} holds another grid ({names}; {strangers} of its {len(held)} runs are not in this one); choose "
             "another folder with --out, or run the command that made it"
         )
-    write_json(out / "grid.json", Grid(ids, tuple(dict.fromkeys(run.combination for run in runs))))
+    combinations = tuple(dict.fromkeys(run.combination for run in runs))
+    write_json(out / "grid.json", Grid(ids, combinations, dict(published)))
 
 
 def read_runs(out: Path) -> list[tuple[Path, Run, Result | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.metrics import Column, Score, columns
 from ganzoo.evaluate.protocol import Protocol
+from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.significance import p_against_first
 from ganzoo.results.store import Checkpoint, Grid, Result, read_json, read_runs
@@ -71,6 +72,8 @@ class Row:
     device_seconds: Spread | None
     peak_memory_bytes: int
     parameters: dict[str, int]
+    published: Published | None = None
+    """What others printed of the same combination."""
     p: float | None = None
     """That the first row is no better, by the table's first column; None for that row, and where n is 1."""
 
@@ -137,9 +140,12 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
             protocols.
     """
     planned: set[str] = set()
+    published: dict[str, Published] = {}
     ended: dict[str, _Ended] = {}
     for folder in folders:
-        planned.update(_grid(folder).runs)
+        grid = _grid(folder)
+        planned.update(grid.runs)
+        published.update(grid.published)
         for place, run, result in read_runs(folder):
             if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
                 ended[run.id] = _Ended(place, run, result)
@@ -148,7 +154,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
     if split:
         groups = [part for group in groups for part in _by_protocol(group)]
     return Summary(
-        tables=tuple(map(_table, groups)),
+        tables=tuple(_table(group, published) for group in groups),
         environments=tuple(sorted(environments)),
         pending=len(planned - set(ended)),
     )
@@ -186,11 +192,13 @@ def _by_protocol(runs: Sequence[_Ended]) -> list[list[_Ended]]:
     return _grouped(runs, fingerprint)
 
 
-def _table(runs: Sequence[_Ended]) -> Table:
+def _table(runs: Sequence[_Ended], published: Mapping[str, Published]) -> Table:
     results = [one.result for one in runs]
     protocol = _one_protocol(results)
     metrics = tuple(dict.fromkeys(name for one in runs for name in one.run.evaluation.metrics))
-    rows = _ranked([_row(group) for group in _grouped(runs, lambda one: one.run.combination_id)], columns(metrics)[0])
+    groups = _grouped(runs, lambda one: one.run.combination_id)
+    unordered = [replace(_row(group), published=published.get(group[0].run.combination_id)) for group in groups]
+    rows = _ranked(unordered, columns(metrics)[0])
     return Table(
         dataset=protocol.dataset if protocol else runs[0].run.dataset.name,
         metrics=metrics,

@@ -28,8 +28,7 @@ SIZE = 299
 CHUNK = 8
 """Images a pass on a processor, however many the caller brings, or one a thread where that is more.
 
-glibc keeps no tensor above 32 MB for later: each is memory that the system has to clear anew. At 32 images that took
-a sixth of the time (benchmarks/metrics/README.md).
+glibc keeps no tensor above 32 MB for later: each is memory that the system has to clear anew.
 """
 GPU_CHUNK = 256
 

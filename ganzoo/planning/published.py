@@ -1,0 +1,57 @@
+"""A published score that a combination can be compared with. No torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from ganzoo.evaluate.metrics import METRICS, columns
+from ganzoo.evaluate.protocol import Protocol
+from ganzoo.planning.suite import Place
+
+KEYS = tuple(column.key for column in columns(METRICS))
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Scores that others printed, and of their protocol what decides whether ours can be compared with them."""
+
+    source: str
+    """Who printed them, and where."""
+    scores: dict[str, float]
+    """By the key of a column: fid, is, kid, modes, kl, quality, ..."""
+    extractor: str
+    """The feature network in ganzoo's terms, e.g. `inception:protocol=tf-compat`."""
+    samples: int
+    """Generated images."""
+    reference: str
+    """The real images, e.g. `the train split`."""
+    checkpoint: Literal["last", "best"] = "last"
+    steps: int | None = None
+    """Generator steps; other lengths are shown, and do not hinder a comparison."""
+    remark: str = ""
+    """What else differs."""
+
+    def differences(self, protocol: Protocol) -> list[str]:
+        """Return what forbids a comparison with scores of this protocol, each with both values, theirs first."""
+        return [
+            f"{field} ({getattr(self, field)} / {getattr(protocol, field)})"
+            for field in ("extractor", "samples", "reference")
+            if getattr(self, field) != getattr(protocol, field)
+        ]
+
+
+def read_published(value: Any, place: Place) -> Published:
+    """Return the published row of a suite file's table.
+
+    Raises:
+        GanzooError: a field is missing, unknown or of the wrong type, or a score has no such column.
+    """
+    try:
+        found = msgspec.convert(value, Published)
+    except msgspec.ValidationError as error:
+        raise place.refuse(str(error)) from None
+    for key in found.scores:
+        if key not in KEYS:
+            raise place.refuse(f'no column "{key}"; write one of {", ".join(KEYS)}')
+    return found
