@@ -208,14 +208,6 @@ def test_a_broken_image_is_named_before_anything_trains_and_can_be_mended(refuse
 
 
 @pytest.mark.slow
-def test_more_samples_than_held_out_images_are_refused(refused: Refused, tmp_path: Path) -> None:
-    line = refused(*BENCH, "--samples", "5000", "--out", "out")
-    assert "5,000 samples need as many held-out real images" in line
-    assert line.endswith("lower --samples")
-    assert nothing_trained(tmp_path / "out")
-
-
-@pytest.mark.slow
 def test_a_gpu_that_is_not_there_is_named(refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert "finds no CUDA device; use --device cpu or auto" in refused(*BENCH, "--device", "cuda", "--out", "out")

@@ -8,6 +8,7 @@ import click
 
 from ganzoo.params import format_value
 from ganzoo.planning.grid import Plan
+from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 
 
@@ -15,6 +16,8 @@ def show_plan(plan: Plan, out: Path) -> None:
     """Print every combination with its folded recipe, every adjustment, every refusal, and what it costs."""
     for number, run in enumerate(plan.combinations, 1):
         _show_combination(number, run)
+        if run.combination_id in plan.published:
+            _show_published(plan.published[run.combination_id])
     for refusal in plan.refusals:
         click.echo(f"\nleft out: {refusal.combination}")
         for reason in refusal.reasons:
@@ -35,6 +38,15 @@ def _show_combination(number: int, run: Run) -> None:
     click.echo(f"    scores   {', '.join(evaluation.metrics)}: {scored}, at {_count(evaluation.points, 'point')}")
     for line in run.adjustments:
         click.echo(f"    adjusted {line}")
+
+
+def _show_published(told: Published) -> None:
+    scores = ", ".join(f"{key} {value:g}" for key, value in told.scores.items())
+    steps = f", {told.steps:,} steps" if told.steps else ""
+    protocol = (
+        f"{told.samples:,} images through {told.extractor} against {told.reference}, {told.checkpoint} checkpoint"
+    )
+    click.echo(f"    others   {scores} ({protocol}{steps}): {told.source}")
 
 
 def _by_source(run: Run) -> dict[str, list[str]]:

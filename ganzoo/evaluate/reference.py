@@ -44,35 +44,34 @@ def reference(
 ) -> Reference:
     """Return the reference for an evaluation, from the cache where it holds one.
 
-    Where there are enough test images, the floor compares them with the training split. Otherwise it compares
-    held-out training images with the rest.
+    Where there are enough test images, the floor compares them with the training split. Otherwise it compares held-out
+    training images with the rest, at most half of them.
 
     Raises:
-        DataError: fewer real images than the evaluation needs.
+        DataError: too few real images for the metrics, or a cache that cannot be written.
     """
     protocol = make_protocol(data, extractor, evaluation, device)
     file = cache / "references" / f"{_key(protocol, evaluation.metrics)}.npz"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock"):
-        found = _read(file, protocol)
-        if found is None:
-            found = _compute(data, extractor, evaluation.metrics, protocol, device)
-            _write(file, found)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            found = _read(file, protocol)
+            if found is None:
+                found = _compute(data, extractor, evaluation.metrics, protocol, device)
+                _write(file, found)
+    except OSError as error:
+        raise DataError(f"cannot write to {cache}: {error.strerror or error}; set GANZOO_CACHE to a folder") from None
     return found
 
 
 def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, device: torch.device) -> Protocol:
     """Return the protocol that an evaluation of this data follows."""
     count = evaluation.samples
-    held_out = len(data.test.pixels) if data.test else 0
-    if count > max(held_out, len(data.train.pixels) // 2):
-        raise DataError(
-            f"{data.label}: {count:,} samples need as many held-out real images for the floor, and there are "
-            f"{max(held_out, len(data.train.pixels) // 2):,}; lower --samples"
-        )
     if count < SPLITS:
         raise DataError(f"{data.label}: {count} samples are too few for {SPLITS} splits; raise --samples")
-    source = "test split" if count <= held_out else "held-out part of the train split against the rest"
+    held_out, from_test = _held_out(data, count)
+    source = "test split" if from_test else "held-out part of the train split against the rest"
+    fewer = ", fewer than the generated ones: a Fréchet distance of them is biased further upward"
     seen = extractor(next(real_batches(data.train.pixels[:2], device)))
     return Protocol(
         dataset=data.label,
@@ -80,7 +79,7 @@ def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, d
         reference="the train split",
         reference_count=len(data.train.pixels),
         samples=count,
-        floor=f"{count:,} real images, {source}",
+        floor=f"{held_out:,} real images, {source}{fewer if held_out < count else ''}",
         extractor=evaluation.extractor.label,
         extractor_sha256=extractor.sha256,
         resize=extractor.resize,
@@ -89,6 +88,13 @@ def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, d
         best=f"by {evaluation.metrics[0]} at the evaluation points, on samples that no reported score uses",
         quantisation=UINT8 if data.train.pixels.dtype == np.uint8 else POINTS,
     )
+
+
+def _held_out(data: Dataset, count: int) -> tuple[int, bool]:
+    """Return how many real images make the floor, at most `count`, and whether they are the test split's."""
+    test, half = len(data.test.pixels) if data.test else 0, len(data.train.pixels) // 2
+    from_test = test >= min(count, half)
+    return min(count, test if from_test else half), from_test
 
 
 def _key(protocol: Protocol, metrics: Collection[str]) -> str:
@@ -102,12 +108,13 @@ def _compute(
     count, train = protocol.samples, data.train.pixels
     rng = np.random.default_rng(derive(0, "floor"))
     whole = reference_evidence(train, extractor, metrics, count, device)
-    if data.test and count <= len(data.test.pixels):
-        held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:count]], whole
+    held, from_test = _held_out(data, count)
+    if data.test and from_test:
+        held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:held]], whole
     else:
         order = rng.permutation(len(train))
-        held_out = train[order[:count]]
-        against = reference_evidence(train[order[count:]], extractor, metrics, count, device)
+        held_out = train[order[:held]]
+        against = reference_evidence(train[order[held:]], extractor, metrics, count, device)
     try:
         floor = score(extract(extractor, real_batches(held_out, device), metrics), against, metrics)
     except ValueError as error:
@@ -149,7 +156,7 @@ def _write(file: Path, found: Reference) -> None:
 def _read(file: Path, protocol: Protocol) -> Reference | None:
     """Return the stored reference, or None where there is none or it does not match its own hash."""
     try:
-        with np.load(file) as stored:
+        with file.open("rb") as stream, np.load(stream) as stored:  # NumPy leaves a damaged file open
             arrays = {name: stored[name] for name in stored.files if name != "sha256"}
             if str(stored["sha256"]) != _digest(arrays):
                 return None

@@ -1,0 +1,158 @@
+"""Reference statistics and the floor: cached under all that determines them, verified when read, computed once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+import ganzoo
+from ganzoo.api import Extracted, Images
+from ganzoo.data.load import Dataset
+from ganzoo.errors import DataError
+from ganzoo.evaluate.reference import Reference, reference
+from ganzoo.planning.run import Evaluation
+
+CPU = torch.device("cpu")
+METRICS = ("fid", "is", "kid")
+
+
+class Pixels:
+    """A feature network whose features are the first pixels; it counts the images that it was shown."""
+
+    resize = "none"
+
+    def __init__(self, sha256: str = "a" * 64) -> None:
+        self.sha256 = sha256
+        self.seen = 0
+
+    def to(self, device: Any) -> Pixels:
+        return self
+
+    def __call__(self, images: torch.Tensor) -> Extracted:
+        self.seen += len(images)
+        features = images.flatten(1)[:, :4].float()
+        return Extracted(features, features)
+
+
+def data(train: int = 100, test: int = 30, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    splits = [Images(rng.integers(0, 256, (count, 1, 2, 2), dtype=np.uint8), None) for count in (train, test)]
+    return Dataset("noise", splits[0], splits[1] if test else None, f"{seed:064}")
+
+
+def evaluation(samples: int = 30, metrics: tuple[str, ...] = METRICS) -> Evaluation:
+    run = ganzoo.plan(model="mlp", loss="bce").runs[0]
+    return msgspec.structs.replace(run.evaluation, samples=samples, metrics=metrics)
+
+
+def refer(cache: Path, network: Pixels | None = None, on: Dataset | None = None, **asked: Any) -> Reference:
+    return reference(on or data(), network or Pixels(), evaluation(**asked), CPU, cache)
+
+
+def equal(one: Reference, two: Reference) -> bool:
+    first, second = one.evidence.moments, two.evidence.moments
+    same = np.array_equal(first.mean, second.mean) and np.array_equal(first.covariance, second.covariance)
+    kept = one.evidence.kept.keys() == two.evidence.kept.keys()
+    return same and kept and one.floor == two.floor and one.protocol == two.protocol
+
+
+def test_a_reference_is_computed_once(tmp_path):
+    first = refer(tmp_path)
+    network = Pixels()
+    second = refer(tmp_path, network)
+    assert equal(first, second)
+    assert network.seen == 2  # two images, to learn the width of its features
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"on": data(seed=1)},
+        {"network": Pixels("b" * 64)},
+        {"samples": 29},
+        {"metrics": ("fid",)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_changes_a_reference_is_part_of_its_key(tmp_path, change):
+    refer(tmp_path)
+    refer(tmp_path, **change)
+    assert len(list(tmp_path.glob("references/*.npz"))) == 2
+
+
+def stored(cache: Path) -> Path:
+    (file,) = cache.glob("references/*.npz")
+    return file
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-200])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def tampered(file: Path) -> None:
+    with np.load(file) as held:
+        arrays = {name: held[name] for name in held.files}
+    np.savez(file, allow_pickle=False, **{**arrays, "mean": arrays["mean"] + 1})
+
+
+@pytest.mark.parametrize("damage", [cut, empty, tampered])
+def test_a_damaged_reference_is_computed_anew(tmp_path, damage):
+    first = refer(tmp_path)
+    damage(stored(tmp_path))
+    network = Pixels()
+    assert equal(refer(tmp_path, network), first)
+    assert network.seen > 100
+    assert equal(refer(tmp_path), first)
+
+
+def test_several_at_once_compute_it_once(tmp_path):
+    networks = [Pixels() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda network: refer(tmp_path, network), networks))
+    assert all(equal(one, found[0]) for one in found)
+    assert sorted(network.seen for network in networks)[:3] == [2, 2, 2]
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    refer(tmp_path)
+    assert {file.suffix for file in (tmp_path / "references").iterdir()} <= {".npz", ".lock"}
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"cannot write to .*file: Not a directory; set GANZOO_CACHE to a folder"):
+        refer(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "samples", "floor"),
+    [
+        (100, 30, 30, "30 real images, test split"),
+        (100, 30, 20, "20 real images, test split"),
+        (100, 30, 40, "40 real images, held-out part of the train split against the rest"),
+        (100, 0, 40, "40 real images, held-out part of the train split against the rest"),
+        (
+            100,
+            60,
+            90,
+            "60 real images, test split, fewer than the generated ones",
+        ),
+        (100, 0, 90, "50 real images, held-out part of the train split against the rest, fewer than"),
+    ],
+)
+def test_the_floor_has_as_many_held_out_images_as_there_are_samples_or_as_many_as_there_are(
+    tmp_path, train, test, samples, floor
+):
+    found = refer(tmp_path, on=data(train, test), samples=samples)
+    assert found.protocol.floor.startswith(floor)
+    assert found.floor["fid"] > 0
