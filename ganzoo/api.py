@@ -195,7 +195,10 @@ class Networks:
     """
 
     generator: nn.Module
-    """(z of shape (N, latent), y of shape (N,) or None) -> images of shape (N, C, H, W) in [-1, 1]."""
+    """(z of shape (N, latent), y of shape (N,) or None) -> images of shape (N, C, H, W), on the scale of [-1, 1].
+
+    What lies outside is clipped when images are scored or saved, and only then.
+    """
     body: nn.Module
     """images of shape (N, C * packing, H, W) -> features of shape (N, features)."""
     head: nn.Module
@@ -354,7 +357,7 @@ class Trick(Generic[P]):
         return networks
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Return extra trainable parts, each by the player whose optimiser trains it."""
+        """Return extra trainable parts, each by the player whose optimiser trains it; asked after every trick's `wrap`."""
         return {}
 
     def schedule(self, rates: Rates, progress: Progress) -> Rates:

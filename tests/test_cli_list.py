@@ -271,6 +271,6 @@ def test_the_shell_completes_component_names(monkeypatch):
     from ganzoo.cli.main import cli
 
     complete = ShellComplete(cli, {}, "ganzoo", "_GANZOO_COMPLETE").get_completions
-    assert [item.value for item in complete(["bench", "--loss"], "bce,wg")] == ["bce,wgan-gp"]
+    assert [item.value for item in complete(["bench", "--loss"], "bce,wgan-g")] == ["bce,wgan-gp"]
     assert [item.value for item in complete(["show"], "spec")] == ["spectral-norm"]
     assert "bench" in [item.value for item in complete([], "b")]

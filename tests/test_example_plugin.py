@@ -1,33 +1,54 @@
-"""The example plugin works as its users would meet it: built, installed from wheels and found by its entry point."""
+"""The plugins of this repository work as their users would meet them: built, installed and found by entry points."""
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PLUGIN = ROOT / "plugins" / "ganzoo-example"
+PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
+PUBLIC = {"ganzoo.api", "ganzoo.testing"}
+HOSTS = {"losses": ("--loss",), "tricks": ("--loss", "bce", "--trick")}
+"""Kinds that a small network can host, with the flags that come before the component's name."""
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
+each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda folder: folder.name)
+
+
+def project(plugin: Path) -> dict[str, Any]:
+    return tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def packages(plugin: Path) -> list[str]:
+    return project(plugin)["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+def components(plugin: Path) -> list[tuple[str, str]]:
+    """Return the plural kind and the name of all that a plugin registers."""
+    groups = project(plugin)["project"]["entry-points"]
+    return [(group.removeprefix("ganzoo."), name) for group, entries in groups.items() for name in entries]
 
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment that has ganzoo and the plugin from their wheels, and all else from where the tests run.
+    """Return an environment that has ganzoo and the plugins from their wheels, and all else from where the tests run.
 
     A .pth file lends it the packages of the tests' own environment, behind its own on sys.path, so that torch is not
     installed a second time. Python reads no .pth file in a folder that is named by one: the editable ganzoo stays out.
     """
     folder = tmp_path_factory.mktemp("clean")
-    for project in (ROOT, PLUGIN):
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "wheels", project)
+    for source in (ROOT, *PLUGINS):
+        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "wheels", source)
     venv.create(folder / "env", symlinks=True)
     python = folder / "env" / "bin" / "python"
     wheels = sorted((folder / "wheels").glob("*.whl"))
@@ -54,25 +75,50 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def test_ganzoo_and_the_plugin_come_from_their_wheels(clean: Path) -> None:
-    program = "import ganzoo, ganzoo_example; print(ganzoo.__file__, ganzoo_example.__file__, sep='\\n')"
-    for file in run(clean / "bin" / "python", "-c", program).splitlines():
+@each_plugin
+def test_of_ganzoo_a_plugin_uses_what_is_public(plugin: Path) -> None:
+    for file in (file for package in packages(plugin) for file in (plugin / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name for name in named if name.split(".")[0] == "ganzoo"} <= PUBLIC, file
+
+
+@slow
+@each_plugin
+def test_ganzoo_and_the_plugin_come_from_their_wheels(clean: Path, plugin: Path) -> None:
+    for package in ("ganzoo", *packages(plugin)):
+        file = run(clean / "bin" / "python", "-c", f"import {package}; print({package}.__file__)").strip()
         assert Path(file).is_relative_to(clean)
 
 
-def test_the_loss_is_listed_with_its_distribution(clean: Path) -> None:
-    rows = json.loads(run(clean / "bin" / "ganzoo", "list", "losses", "--json"))
-    (row,) = [row for row in rows if row["name"] == "example-lsgan"]
-    assert (row["distribution"], row["state"], row["reason"]) == ("ganzoo-example", "ok", "")
+@slow
+@each_plugin
+def test_its_components_are_listed_with_its_distribution(clean: Path, plugin: Path) -> None:
+    assert components(plugin)
+    for kind, name in components(plugin):
+        rows = json.loads(run(clean / "bin" / "ganzoo", "list", kind, "--json"))
+        (row,) = [row for row in rows if row["name"] == name]
+        assert (row["distribution"], row["state"], row["reason"]) == (project(plugin)["project"]["name"], "ok", "")
 
 
-def test_the_loss_trains(clean: Path, tmp_path: Path) -> None:
-    grid = ("--model", "mlp", "--loss", "example-lsgan", "--dataset", "digits", "--steps", "20", "--seeds", "1")
-    run(clean / "bin" / "ganzoo", "bench", *grid, "--device", "cpu", "--out", tmp_path / "runs", cwd=tmp_path)
+@slow
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for plugin in PLUGINS for kind, name in components(plugin) if kind in HOSTS],
+    ids=lambda word: word,
+)
+def test_its_losses_and_tricks_train_on_a_small_network(clean: Path, tmp_path: Path, kind: str, name: str) -> None:
+    size = ("--steps", "3", "--batch-size", "16", "--evaluations", "1", "--samples", "64", "--seeds", "1")
+    grid = ("--model", "mlp", "--dataset", "digits", *HOSTS[kind], name)
+    run(clean / "bin" / "ganzoo", "bench", *grid, *size, "--device", "cpu", "--out", tmp_path / "runs", cwd=tmp_path)
     (result,) = (tmp_path / "runs").rglob("result.json")
-    assert "example-lsgan" in "".join(path.read_text(encoding="utf-8") for path in result.parent.glob("*.json"))
+    assert json.loads(result.read_text(encoding="utf-8"))["status"] == "done"
+    assert name in "".join(path.read_text(encoding="utf-8") for path in result.parent.glob("*.json"))
 
 
-def test_the_plugins_own_tests_pass(clean: Path, tmp_path: Path) -> None:
-    shutil.copytree(PLUGIN / "tests", tmp_path / "tests")
+@slow
+@each_plugin
+def test_the_plugins_own_tests_pass(clean: Path, tmp_path: Path, plugin: Path) -> None:
+    shutil.copytree(plugin / "tests", tmp_path / "tests")
     run(clean / "bin" / "python", "-m", "pytest", "-p", "no:cacheprovider", tmp_path / "tests", cwd=tmp_path)

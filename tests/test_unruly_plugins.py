@@ -17,7 +17,7 @@ import dataclasses, os
 from ganzoo.api import Spec
 from ganzoo.zoo.architectures.mlp import build
 from ganzoo.zoo.losses.bce import BCE
-from ganzoo.zoo.specs.architectures import MLPParams
+from ganzoo.zoo.specs.architectures.dense import MLPParams
 from ganzoo.zoo.specs.losses import BCEParams
 
 

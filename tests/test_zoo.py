@@ -189,29 +189,6 @@ def test_ttur_sets_the_rates_of_the_paper():
     assert (recipe["generator_lr"], recipe["discriminator_lr"], recipe["n_critic"]) == (1e-4, 3e-4, 1)
 
 
-def combinations() -> list[dict]:
-    """Every architecture with every loss, and every trick on every loss that bears it, from the registry."""
-    names = {kind: [c.name for c in installed().of(kind) if c.distribution == "ganzoo-core"]
-             for kind in ("architecture", "loss", "trick")}  # fmt: skip
-    pairs = [{"model": model, "loss": loss} for model in names["architecture"] for loss in names["loss"]]
-    return pairs + [pair | {"trick": trick} for pair in pairs for trick in names["trick"]]
-
-
-@pytest.mark.parametrize("request_", combinations(), ids=lambda request_: "+".join(request_.values()))
-def test_every_combination_trains_three_steps_or_says_why_not(request_):
-    if request_.get("trick") == "label-smoothing" and request_["loss"] != "bce":
-        with pytest.raises(ganzoo.errors.IncompatibleError, match="label-smoothing needs targets"):
-            ganzoo.plan(**request_)
-        return
-    one = trainer(**request_, recipe={"steps": 3, "batch_size": 8, "n_critic": 2})
-    before = [weight.clone() for module in one.modules.values() for weight in module.parameters()]
-    for _ in range(3):
-        one.step()
-    after = [weight for module in one.modules.values() for weight in module.parameters()]
-    assert all(weight.isfinite().all() for weight in after)
-    assert sum(not torch.equal(old, new) for old, new in zip(before, after, strict=True)) > len(after) / 2
-
-
 def test_an_average_of_a_spectrally_normalised_generator_stays_normalised():
     """An average of spectral norm's own vectors would be too short, and its weights too large."""
     one = trainer(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,7 +91,7 @@ def main() -> None:
             extractor=arguments.extractor,
             metrics=arguments.metrics,
             data_root=arguments.data_root,
-            tell=lambda what, passed: print(f"\r{names.get(what, what)}: {passed:,}", end="", flush=True),
+            tell=lambda what, passed: print(f"{names.get(what, what)}: {passed:,}", file=sys.stderr),
         )
     print()
     header, rows = found.header(), found.cells()

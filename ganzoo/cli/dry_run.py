@@ -30,6 +30,8 @@ def _show_combination(number: int, run: Run) -> None:
     channels, height, width = run.shape
     classes = f", conditional on {run.classes} classes" if run.classes else ""
     click.echo(f"\n{number}. {run.combination}")
+    if not run.combination.endswith(run.components):
+        click.echo(f"    combines {run.components}")
     click.echo(f"    images   {channels}x{height}x{width} from {run.dataset.label}{classes}")
     for index, (source, values) in enumerate(_by_source(run).items()):
         click.echo(f"    {'' if index else 'recipe':8} {source}: {', '.join(values)}")

@@ -82,6 +82,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return _digest(self, ("combination", "sources", "adjustments", "seed"))[:8]
 
     @property
+    def components(self) -> str:
+        """Architecture, loss and tricks with the parameters that differ from their defaults."""
+        return " + ".join(part.label for part in (self.architecture, self.loss, *self.tricks))
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """All components that take part."""
         return (self.architecture, self.loss, *self.tricks, self.dataset, self.evaluation.extractor)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ganzoo.errors import ResultsError
+from ganzoo.errors import GanzooError, ResultsError
 from ganzoo.evaluate.metrics import Column, Score, columns
 from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.published import Published
@@ -59,6 +59,8 @@ class Row:
     """One combination over its seeds."""
 
     combination: str
+    components: str
+    """Architecture, loss and tricks."""
     folder: Path
     runs: int
     done: int
@@ -237,6 +239,14 @@ def _one_protocol(results: Sequence[Result]) -> Protocol | None:
     return next(iter(protocols.values()), None)
 
 
+def _components(run: Run) -> str:
+    """Return a run's components; of those that are not installed here, their names."""
+    try:
+        return run.components
+    except GanzooError:
+        return " + ".join(part.name for part in (run.architecture, run.loss, *run.tricks))
+
+
 def _row(runs: Sequence[_Ended]) -> Row:
     results = [one.result for one in runs]
     done = [result for result in results if result.status == "done"]
@@ -248,6 +258,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
 
     return Row(
         combination=results[0].combination,
+        components=_components(runs[0].run),
         folder=runs[0].folder.parent,
         runs=len(results),
         done=len(done),

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from ganzoo.api import Networks, Setting
-from ganzoo.zoo.architectures.parts import Head, norm_2d
-from ganzoo.zoo.specs.architectures import DCGANParams
+from ganzoo.zoo.architectures.parts import Head, class_vectors, norm_2d, with_class
+from ganzoo.zoo.specs.architectures.convolutional import DCGANParams
 
 
 def build(params: DCGANParams, setting: Setting) -> Networks:
@@ -45,7 +44,7 @@ class Generator(nn.Module):
         *above, least = sides(side)
         widths = [params.width * 2**i for i in reversed(range(len(above)))]
         self.start = (widths[0], least, least)
-        self.classes = nn.Embedding(setting.classes, params.latent) if setting.classes else None
+        self.classes = class_vectors(setting.classes, params.latent)
         inputs = params.latent * (2 if setting.classes else 1)
         self.project = nn.Linear(inputs, self.start[0] * self.start[1] * self.start[2])
         layers: list[nn.Module] = [norm_2d(params.norm, widths[0]), nn.ReLU()]
@@ -57,9 +56,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Map (N, latent) and (N,) classes to images (N, C, H, W) in [-1, 1]."""
-        if self.classes is not None and y is not None:
-            z = torch.cat([z, self.classes(y)], 1)
-        return self.layers(self.project(z).unflatten(1, self.start))  # (N, c*h*w) -> (N, c, h, w) -> (N, C, H, W)
+        start = self.project(with_class(z, y, self.classes)).unflatten(1, self.start)  # (N, c*h*w) -> (N, c, h, w)
+        return self.layers(start)
 
 
 class Body(nn.Module):

@@ -52,7 +52,7 @@ def residual_classifier(widths: tuple[int, int, int], features: int) -> Classifi
 
 CIFAR10 = Design(
     "cifar10-resnet.safetensors",
-    "d8f71e709942b792cb686b9960569b593fb053748e51fd0ae7a172f488483f3a",
+    "2f5c95b24db0a2a2efd0659fae4bcd509958689544eb67c9812f42cd2cc11fc6",
     channels=3,
     size=32,
     build=partial(residual_classifier, (64, 192, 256), 128),

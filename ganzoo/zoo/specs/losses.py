@@ -15,11 +15,56 @@ class BCEParams:
 
 
 @dataclass(frozen=True)
+class DRAGANParams:
+    """Kodali et al. 2017: lambda and the noise of the authors' release, which advises k = 1."""
+
+    penalty: float = param(10.0, "weight lambda of the gradient penalty", low=0)
+    k: float = param(1.0, "gradient norm that costs nothing", low=0)
+    noise: float = param(0.5, "how far from real images it looks", unit="standard deviations of the pixels", low=0)
+
+
+@dataclass(frozen=True)
+class WGANParams:
+    """Arjovsky et al. 2017, algorithm 1."""
+
+    clip: float = param(0.01, "bound c of every weight of the critic", low=0)
+    n_critic: int = param(5, "critic steps a generator step", low=1)
+
+
+@dataclass(frozen=True)
 class WGANGPParams:
     """Gulrajani et al. 2017, algorithm 1."""
 
     penalty: float = param(10.0, "weight lambda of the gradient penalty", low=0)
     n_critic: int = param(5, "critic steps a generator step", low=1)
+
+
+@dataclass(frozen=True)
+class WGANLPParams:
+    """Lambda of the authors' release (Petzka et al. 2018 vary it); the recipe is that of WGAN-GP."""
+
+    penalty: float = param(10.0, "weight lambda of the one-sided gradient penalty", low=0)
+    n_critic: int = param(5, "critic steps a generator step", low=1)
+
+
+PER_SAMPLE = {"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"}
+"""What every gradient penalty excludes."""
+
+_RELATIVISTIC = Paper(
+    "The relativistic discriminator: a key element missing from standard GAN", 2019, "arXiv:1807.00734"
+)
+
+
+def _wgan_gp_recipe(params: WGANGPParams | WGANLPParams) -> Recipe:
+    return Recipe(
+        optimizer="adam",
+        generator_lr=1e-4,
+        discriminator_lr=1e-4,
+        beta1=0.0,
+        beta2=0.9,
+        batch_size=64,  # of its DCGAN experiments; the rest is algorithm 1
+        n_critic=params.n_critic,
+    )
 
 
 BCE = Spec(
@@ -31,11 +76,60 @@ BCE = Spec(
     provides=("targets",),
 )
 
+DRAGAN = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.dragan:DRAGAN",
+    summary="binary cross-entropy, with a penalty that keeps the discriminator smooth around real images",
+    paper=Paper("On Convergence and Stability of GANs", 2017, "arXiv:1705.07215"),
+    params=DRAGANParams,
+    provides=("targets",),
+    conflicts=PER_SAMPLE,
+)
+
 HINGE = Spec(
     kind="loss",
     target="ganzoo.zoo.losses.hinge:Hinge",
     summary="hinge loss: the discriminator ignores samples that it is already sure of",
     paper=Paper("Geometric GAN", 2017, "arXiv:1705.02894"),
+)
+
+LSGAN = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.lsgan:LSGAN",
+    summary="least squares: also moves fakes that the discriminator accepts but that lie far from the boundary",
+    paper=Paper("Least Squares Generative Adversarial Networks", 2017, "arXiv:1611.04076"),
+    provides=("targets",),
+)
+
+RAGAN = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.ragan:RaGAN",
+    summary="relativistic average: the discriminator compares each image with the average of the other kind",
+    paper=_RELATIVISTIC,
+    provides=("targets",),
+)
+
+RPGAN = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.rpgan:RpGAN",
+    summary="relativistic pairing: each real image is to beat one fake, and the reverse; R3GAN's with r1 and r2",
+    paper=_RELATIVISTIC,
+    provides=("paired",),
+)
+
+WGAN = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.wgan:WGAN",
+    summary="Wasserstein distance, of a critic whose weights are clipped",
+    paper=Paper("Wasserstein GAN", 2017, "arXiv:1701.07875"),
+    params=WGANParams,
+    recipe=lambda params: Recipe(  # algorithm 1
+        optimizer="rmsprop",
+        generator_lr=5e-5,
+        discriminator_lr=5e-5,
+        batch_size=64,
+        n_critic=params.n_critic,
+    ),
 )
 
 WGAN_GP = Spec(
@@ -44,14 +138,16 @@ WGAN_GP = Spec(
     summary="Wasserstein distance, with a penalty that keeps the critic's gradient at norm 1",
     paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
     params=WGANGPParams,
-    recipe=lambda params: Recipe(
-        optimizer="adam",
-        generator_lr=1e-4,
-        discriminator_lr=1e-4,
-        beta1=0.0,
-        beta2=0.9,
-        batch_size=64,  # of its DCGAN experiments; the rest is algorithm 1
-        n_critic=params.n_critic,
-    ),
-    conflicts={"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"},
+    recipe=_wgan_gp_recipe,
+    conflicts=PER_SAMPLE,
+)
+
+WGAN_LP = Spec(
+    kind="loss",
+    target="ganzoo.zoo.losses.wgan_lp:WGANLP",
+    summary="Wasserstein distance, with a penalty where the critic's gradient is longer than 1, and only there",
+    paper=Paper("On the regularization of Wasserstein GANs", 2018, "arXiv:1709.08894"),
+    params=WGANLPParams,
+    recipe=_wgan_gp_recipe,
+    conflicts=PER_SAMPLE,
 )

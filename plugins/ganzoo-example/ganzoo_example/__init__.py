@@ -1,1 +1,1 @@
-"""An example plugin for ganzoo: the least squares loss of LSGAN."""
+"""An example plugin for ganzoo: the losses of f-GAN."""

@@ -1,22 +1,28 @@
-"""The least squares loss (Mao et al. 2017)."""
+"""f-GAN: games that estimate an f-divergence (Nowozin et al. 2016)."""
 
-from ganzoo.api import Loss, NoParams, Step, Terms
+from torch.nn.functional import logsigmoid, softplus
+
+from ganzoo.api import Loss, Step, Terms
+from ganzoo_example.spec import FGANParams
+
+# Table 2: the output activation g_f(v), and the conjugate f* of what it gives, f*(g_f(v)).
+DIVERGENCES = {
+    "pearson": (lambda v: v, lambda v: v.square() / 4 + v),
+    "kl": (lambda v: v, lambda v: (v - 1).exp()),
+    "gan": (logsigmoid, softplus),  # f*(t) = -log(1 - exp(t))
+}
 
 
-class LSGAN(Loss[NoParams]):
-    """Equation 9, the 0-1 coding: fakes are labelled a = 0, real images b = 1, and the generator wants c = 1.
-
-    The labels are the step's targets, so that tricks such as label smoothing can change them.
-    """
+class FGAN(Loss[FGANParams]):
+    """Section 2.4, with v the logits: a lower bound of the divergence, which the discriminator makes tight."""
 
     def discriminator(self, step: Step) -> Terms:
-        """1/2 E[(D(x) - b)^2] + 1/2 E[(D(G(z)) - a)^2]."""
+        """-E[g_f(v(x))] + E[f*(g_f(v(G(z))))]."""
         real, fake = step.judge(step.real).logits, step.judge(step.fake).logits
-        b, a = step.targets
-        return {"real": (real - b).square().mean() / 2, "fake": (fake - a).square().mean() / 2}
+        g_f, conjugate = DIVERGENCES[self.params.divergence]
+        return {"real": -g_f(real).mean(), "fake": conjugate(fake).mean()}
 
     def generator(self, step: Step) -> Terms:
-        """1/2 E[(D(G(z)) - c)^2]."""
-        fake = step.judge(step.fake).logits
-        c = step.targets.real
-        return {"fake": (fake - c).square().mean() / 2}
+        """-E[g_f(v(G(z)))], the update of section 3.2, which does not saturate."""
+        g_f, _ = DIVERGENCES[self.params.divergence]
+        return {"fake": -g_f(step.judge(step.fake).logits).mean()}

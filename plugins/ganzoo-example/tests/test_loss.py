@@ -1,14 +1,17 @@
-"""The least squares loss is the formula of the paper."""
+"""The discriminator that f-GAN's theory calls the best one reaches the divergence, and no other does."""
 
+import math
 from dataclasses import dataclass, field
 
 import pytest
 import torch
-from ganzoo_example.loss import LSGAN
-from ganzoo_example.spec import LSGAN as SPEC
+from ganzoo_example.loss import DIVERGENCES, FGAN
+from ganzoo_example.spec import FGAN as SPEC
+from ganzoo_example.spec import FGANParams
 from torch import Generator, Tensor
 
-from ganzoo.api import NoParams, Player, Targets, Verdict
+from ganzoo.api import Player, Targets, Verdict
+from ganzoo.params import parameters
 
 
 @dataclass
@@ -17,7 +20,7 @@ class FakeStep:
 
     real: Tensor
     fake: Tensor
-    targets: Targets
+    targets: Targets = field(default_factory=lambda: Targets(torch.ones(4), torch.zeros(4)))
     player: Player = "discriminator"
     number: int = 0
     latent: Tensor = field(default_factory=lambda: torch.zeros(2, 1))
@@ -35,27 +38,50 @@ def images(*means: float) -> Tensor:
     return torch.tensor(means)[:, None, None, None].expand(-1, 1, 2, 2)
 
 
-@pytest.fixture
-def step() -> FakeStep:
-    return FakeStep(real=images(1.0, 3.0), fake=images(-1.0, 0.5), targets=Targets(torch.ones(2), torch.zeros(2)))
+# The data P and the generator Q draw one of two images: P with probabilities 3/4 and 1/4, Q with 1/2 and 1/2.
+P, Q = (0.75, 0.25), (0.5, 0.5)
+KNOWN = {
+    "pearson": sum((p - q) ** 2 / q for p, q in zip(P, Q, strict=True)),
+    "kl": sum(p * math.log(p / q) for p, q in zip(P, Q, strict=True)),
+    "gan": sum(p * math.log(p / (p + q)) + q * math.log(q / (p + q)) for p, q in zip(P, Q, strict=True)),
+}
+BEST = {  # g_f(v) = f'(p/q), solved for v
+    "pearson": lambda ratio: 2 * (ratio - 1),
+    "kl": lambda ratio: 1 + math.log(ratio),
+    "gan": math.log,
+}
 
 
-def test_discriminator_pulls_real_to_1_and_fake_to_0(step: FakeStep) -> None:
-    terms = LSGAN(NoParams()).discriminator(step)
-    assert terms["real"].item() == pytest.approx((0**2 + 2**2) / 2 / 2)
-    assert terms["fake"].item() == pytest.approx((1**2 + 0.5**2) / 2 / 2)
+def estimate(divergence: str, v_1: float, v_2: float) -> float:
+    """Return the bound that a discriminator reaches which answers v_1 and v_2 to the two images."""
+    step = FakeStep(real=images(v_1, v_1, v_1, v_2), fake=images(v_1, v_1, v_2, v_2))
+    return -sum(term.item() for term in FGAN(FGANParams(divergence)).discriminator(step).values())
 
 
-def test_generator_pulls_fake_to_1(step: FakeStep) -> None:
-    assert LSGAN(NoParams()).generator(step)["fake"].item() == pytest.approx((2**2 + 0.5**2) / 2 / 2)
+@pytest.mark.parametrize("divergence", KNOWN)
+def test_the_best_discriminator_reaches_the_divergence(divergence: str) -> None:
+    v_1, v_2 = (BEST[divergence](p / q) for p, q in zip(P, Q, strict=True))
+    assert estimate(divergence, v_1, v_2) == pytest.approx(KNOWN[divergence], abs=1e-6)
 
 
-def test_targets_that_a_trick_has_smoothed_are_the_labels(step: FakeStep) -> None:
-    step.targets = Targets(torch.full((2,), 0.9), torch.full((2,), 0.1))
-    terms = LSGAN(NoParams()).discriminator(step)
-    assert terms["real"].item() == pytest.approx((0.1**2 + 2.1**2) / 2 / 2)
-    assert terms["fake"].item() == pytest.approx((1.1**2 + 0.4**2) / 2 / 2)
+@pytest.mark.parametrize("divergence", KNOWN)
+def test_no_other_discriminator_reaches_as_much(divergence: str) -> None:
+    v_1, v_2 = (BEST[divergence](p / q) for p, q in zip(P, Q, strict=True))
+    for a, b in ((0.1, 0.0), (-0.1, 0.0), (0.0, 0.1), (0.0, -0.1), (1.0, 1.0)):
+        assert estimate(divergence, v_1 + a, v_2 + b) < KNOWN[divergence]
+
+
+@pytest.mark.parametrize("divergence", KNOWN)
+def test_the_generator_raises_its_logits(divergence: str) -> None:
+    fake = images(-2.0, 0.0, 3.0).clone().requires_grad_()
+    (term,) = FGAN(FGANParams(divergence)).generator(FakeStep(real=fake.detach(), fake=fake)).values()
+    (slope,) = torch.autograd.grad(term, fake)
+    assert (slope < 0).all()
+
+
+def test_every_divergence_that_the_spec_offers_is_there() -> None:
+    assert set(parameters(FGANParams)["divergence"].choices) == set(DIVERGENCES) == set(KNOWN)
 
 
 def test_the_spec_names_this_loss() -> None:
-    assert SPEC.target == f"{LSGAN.__module__}:{LSGAN.__name__}"
+    assert SPEC.target == f"{FGAN.__module__}:{FGAN.__name__}"

@@ -23,6 +23,15 @@ class TTURParams:
     n_critic: int = param(1, "discriminator steps a generator step", low=1)
 
 
+@dataclass(frozen=True)
+class LRDecayParams:
+    """Gulrajani et al. 2017, for their CIFAR-10 ResNet, and the authors' release; Miyato et al. 2018 do the same."""
+
+    shape: str = param("linear", "how the rates fall", choices=("linear", "cosine"))
+    start: float = param(0.0, "share of the run before they begin to", low=0, high=1)
+    final: float = param(0.0, "share of them that is left at the end", low=0, high=1)
+
+
 EMA = Spec(
     kind="trick",
     target="ganzoo.api:Trick",  # a recipe and nothing else: the trainer averages weights wherever a recipe asks it
@@ -30,6 +39,15 @@ EMA = Spec(
     paper=Paper("The Unusual Effectiveness of Averaging in GAN Training", 2019, "arXiv:1806.04498"),
     params=EMAParams,
     recipe=lambda params: Recipe(ema_half_life=params.half_life),
+)
+
+LR_DECAY = Spec(
+    kind="trick",
+    target="ganzoo.zoo.tricks.lr_decay:LRDecay",
+    summary="both learning rates fall to 0, on a line or a cosine, over all or the last part of the run",
+    paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
+    params=LRDecayParams,
+    recipe=Recipe(lr_schedule="constant"),  # in its place, not on top of it
 )
 
 TTUR = Spec(

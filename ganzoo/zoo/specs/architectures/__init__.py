@@ -1,0 +1,1 @@
+"""What the built-in architectures declare, by family. No torch."""

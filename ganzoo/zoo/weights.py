@@ -1,0 +1,35 @@
+"""What tricks with an opinion on the networks' weights share: whose they are, and what the optimiser sees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from ganzoo.api import Networks, Player
+
+PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+FILTERING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
+"""Layers whose weight is a set of filters, one for each output."""
+
+
+def parts(networks: Networks, player: Player) -> nn.ModuleList:
+    """Return what a player trains of the networks."""
+    return nn.ModuleList([networks.generator] if player == "generator" else [networks.body, networks.head])
+
+
+def layers(network: nn.Module, kinds: tuple[type[nn.Module], ...] = FILTERING) -> Iterator[nn.Module]:
+    """Yield the layers of a network that are of these kinds."""
+    return (module for module in network.modules() if isinstance(module, kinds))
+
+
+def free_weight(layer: nn.Module) -> Tensor:
+    """Return the weight that the optimiser moves: that before spectral norm, or another parametrisation, acts on it.
+
+    To read the other one would be a power iteration.
+    """
+    if is_parametrized(layer, "weight"):
+        return layer.get_parameter("parametrizations.weight.original")
+    return layer.get_parameter("weight")

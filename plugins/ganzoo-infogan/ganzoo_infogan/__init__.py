@@ -1,0 +1,1 @@
+"""InfoGAN for ganzoo: latent codes that mean something, found without labels, on any architecture."""
