@@ -357,7 +357,7 @@ class Trick(Generic[P]):
         return networks
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Return extra trainable parts, each by the player whose optimiser trains it; asked after every trick's `wrap`."""
+        """Return extra trainable parts, each by the player whose optimiser trains it; asked after all `wrap`s."""
         return {}
 
     def schedule(self, rates: Rates, progress: Progress) -> Rates:
