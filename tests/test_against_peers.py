@@ -282,7 +282,11 @@ def test_pytorch_fid_from_files(files, monkeypatch):
     theirs, network = peer("pytorch_fid.fid_score"), peer("pytorch_fid.inception")
     found = theirs.get_activations(files.files(), network.InceptionV3([3]), batch_size=COUNT, num_workers=0)
     assert_close(files.features, found)
-    expected = pytorch_fid(*few((found[:COUNT], found[COUNT:])), monkeypatch)
+    halved = found[:COUNT], found[COUNT:]
+    expected = pytorch_fid(*few(halved), monkeypatch)
+    assert frechet_distance_of_features(*few(halved)) == pytest.approx(
+        expected, rel=1e-6
+    )  # of their network's features
     assert frechet_distance_of_features(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
 
 
@@ -295,9 +299,12 @@ def test_clean_fid_in_pytorch_mode_from_files(files, monkeypatch):
     names = [str(file) for file in files.files()]
     found = theirs.get_files_features(names, network, 0, COUNT, device, mode, verbose=False)
     assert_close(files.features, found)
+    found = found.astype(np.float64)  # theirs computes the kernel in the precision that it is given
     halved = found[:COUNT], found[COUNT:]
-    assert kernel_distance(*files.features)[0] == pytest.approx(clean_fid_kid(*halved), rel=CLOSE)
-    expected = clean_fid(*few(halved), monkeypatch)
+    kernel, expected = clean_fid_kid(*halved), clean_fid(*few(halved), monkeypatch)
+    assert kernel_distance(*halved)[0] == pytest.approx(kernel, rel=1e-6)  # of their network's features
+    assert frechet_distance_of_features(*few(halved)) == pytest.approx(expected, rel=1e-6)
+    assert kernel_distance(*files.features)[0] == pytest.approx(kernel, rel=CLOSE)
     assert frechet_distance_of_features(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
 
 
