@@ -11,6 +11,7 @@ from dataclasses import asdict
 import msgspec
 
 from ganzoo.evaluate.metrics import Column, Score
+from ganzoo.results.beside import beside, published_notes
 from ganzoo.results.significance import LEVEL
 from ganzoo.results.summary import Row, Spread, Spreads, Summary, Table
 
@@ -88,7 +89,7 @@ def _cells(row: Row, table: Table) -> list[str]:
     return [
         row.combination,
         *(_text(found, column) for column in table.columns for found in (row.last, row.best)),
-        *([_beside(row, table)] if _published(table) else []),
+        *([beside(row, table)] if _published(table) else []),
         *([_p(row.p)] if _tested(table) else []),
         str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
         f"{row.device_seconds.mean:.1f}" if row.device_seconds else "-", f"{row.peak_memory_bytes / 2**20:,.0f} MiB",
@@ -99,40 +100,6 @@ def _cells(row: Row, table: Table) -> list[str]:
 
 def _text(found: Spreads, column: Column) -> str:
     return found[column.key].text(column.digits) if column.key in found else "-"
-
-
-def _beside(row: Row, table: Table) -> str:
-    """Return what others printed, and how far ours is from it where the protocols match: `FID 29.30 (+1.20)`."""
-    told = row.published
-    if told is None:
-        return "-"
-    ours = row.last if told.checkpoint == "last" else row.best
-    comparable = table.protocol is not None and not told.differences(table.protocol)
-    found: list[str] = []
-    for column in table.columns:
-        if column.key not in told.scores:
-            continue
-        theirs = told.scores[column.key]
-        text = f"{table.title(column) if comparable else column.name} {theirs:.{column.digits}f}"
-        near = comparable and column.key in ours
-        found.append(text + (f" ({ours[column.key].mean - theirs:+.{column.digits}f})" if near else ""))
-    return ", ".join(found) or "-"
-
-
-def _published_notes(table: Table) -> list[str]:
-    """Say whose the published numbers are, and why they cannot be compared where they cannot."""
-    found: list[str] = []
-    for row in table.rows:
-        if row.published is None:
-            continue
-        told = row.published
-        steps = f", {told.steps:,} steps" if told.steps else ""
-        lines = [f"Published, {row.combination}: {told.source} ({told.checkpoint} checkpoint{steps})"]
-        lines += [told.remark] if told.remark else []
-        differences = told.differences(table.protocol) if table.protocol else []
-        lines += [f"not comparable: another {', '.join(differences)}"] if differences else []
-        found.append(f"{'; '.join(lines)}.")
-    return found
 
 
 def _p(p: float | None) -> str:
@@ -157,7 +124,7 @@ def notes(summary: Summary) -> list[str]:
             found += [f"Warning: {table.protocol.warning}."] if table.protocol.warning else []
         named = [row for row in table.rows if not row.combination.endswith(row.components)]
         found += [f"{row.combination}: {row.components}." for row in named]
-        found += _published_notes(table)
+        found += published_notes(table)
     found += _split_notes(summary)
     found += [f"Hardware: {environment}." for environment in summary.environments]
     if summary.pending:
