@@ -49,3 +49,9 @@ def test_equal_rows_are_called_different_in_about_five_of_a_hundred_tables() -> 
         found = p_against_first(rng.normal(size=(5, 4)).tolist())
         wrong += any(p is not None and p < 0.05 for p in found)
     assert wrong / 400 <= 0.07
+
+
+def test_a_row_without_spread_is_compared_with_one_that_has_some():
+    _, p = p_against_first([[8.0, 8.0, 8.0], [0.0, 7.0, 8.0]])
+    t = 3.0 / (19 / 3) ** 0.5  # means 8 and 5, variances 0 and 19, two degrees of freedom
+    assert p == pytest.approx(1 - t / (t * t + 2) ** 0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +31,11 @@ def _welch(one: Sequence[float], two: Sequence[float]) -> float:
 
     if statistics.variance(one) == statistics.variance(two) == 0:  # the statistic is 0/0 or infinite
         return 1.0 if one[0] == two[0] else 0.0
-    p: Any = stats.ttest_ind(one, two, equal_var=False)[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # SciPy's, of equal values in one row, as counts of modes can be
+        p: Any = stats.ttest_ind(one, two, equal_var=False)[1]
     return float(p)
 
 
