@@ -237,7 +237,7 @@ def test_one_answer_for_two_images_is_enough(name):
 def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     for _ in range(5):
-        one._discriminator_step()
+        one._discriminator_step(0)
         weights = torch.cat([weight.flatten() for weight in one.modules["discriminator"].parameters()])
         assert weights.abs().max().item() == pytest.approx(0.01)
     assert max(weight.abs().max().item() for weight in one.modules["generator"].parameters()) > 0.1
@@ -246,7 +246,7 @@ def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
 def test_the_generators_step_clips_nothing():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     before = [weight.clone() for weight in one.modules["discriminator"].parameters()]
-    one._generator_step()
+    one._generator_step(0)
     assert all(map(torch.equal, before, one.modules["discriminator"].parameters()))
 
 

@@ -379,7 +379,7 @@ def test_the_dataset_chooses_the_extractor_unless_the_user_does():
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
-        ({"modle": 5}, ParameterError, 'no setting "modle"; did you mean "model"?'),
+        ({"modell": 5}, ParameterError, 'no setting "modell"; did you mean "model"?'),
         ({"dataset": "folder"}, ParameterError, "folder: path is needed"),
     ],
 )
@@ -423,14 +423,14 @@ def test_a_flag_that_is_right_hides_a_bad_value_of_the_suite(suite):
 
 def test_how_to_run_comes_from_flags_over_the_suite(suite):
     file = suite(GRID + 'device = "cuda"\njobs = 3\nout = "there"\n')
-    assert plan_from({"device": "cpu", "out": None}, file)[1] == RunOptions("cpu", 3, Path("there"))
-    assert plan_from({"model": "dcgan", "loss": "bce"}, None)[1] == RunOptions("auto", None, None)
+    assert plan_from({"device": "cpu", "out": None}, file)[1] == RunOptions("cpu", jobs=3, out=Path("there"))
+    assert plan_from({"model": "dcgan", "loss": "bce"}, None)[1] == RunOptions()
 
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("modle = 1", SuiteError, 'unknown key "modle"; did you mean "model"?'),
+        ("modell = 1", SuiteError, 'unknown key "modell"; did you mean "model"?'),
         ("steps = 100", SuiteError, 'unknown key "steps"; did you mean "recipe.steps"?'),
         ("[recipe]\nsteps_ = 1", SuiteError, 'unknown key "recipe.steps_"; did you mean "steps"?'),
         ("recipe = 1", SuiteError, "recipe must be a table, written [recipe], not 1"),

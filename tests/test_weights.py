@@ -75,7 +75,7 @@ def test_the_mean_is_of_both_players_updates():
 def test_historical_averaging_starts_without_effect():
     one, plain = (trainer(trick=trick, recipe=SHORT) for trick in ("historical-averaging", ()))
     for each in (one, plain):
-        each._discriminator_step()
+        each._discriminator_step(0)
     assert all(map(torch.equal, *(each.modules["discriminator"].parameters() for each in (one, plain))))
     assert generator_terms(one.game, fresh_step(one))["historical-averaging/distance"].item() == 0
 

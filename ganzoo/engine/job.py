@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -25,6 +26,7 @@ from ganzoo.registry.lookup import build_target
 from ganzoo.results.picture import save_grid, save_scatter
 from ganzoo.results.store import Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
+from ganzoo.train.execution import choose
 from ganzoo.train.seeds import generator
 from ganzoo.train.trainer import Trainer
 
@@ -37,6 +39,7 @@ PICTURE_POINTS = 2000
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
+    choose(options.mode, options.precision, device)
     use_float32()
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
@@ -68,11 +71,17 @@ class Job:
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
         self.data, self.extractor, self.reference, self.device = prepare(run, options)
         self.steps: int = run.recipe["steps"]
+        self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
-        self.trainer = Trainer(run, self.data.train, self.device, self.log_every)
+        self.execution = choose(options.mode, options.precision, self.device)
+        self.trainer = Trainer(run, self.data.train, self.device, self.log_every, self.execution, self._note)
         self.progress = Progress(self.data.sha256)
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.tell(Event(kind="note", text=text))
 
     def finish(self) -> Result:
         """Train to the end, from the checkpoint where there is one, and return the scored result."""
@@ -115,10 +124,10 @@ class Job:
         means: dict[str, dict[str, float]] = {}
         bad: list[tuple[int, str]] = []
         for player, record in self.trainer.records.items():
-            started = self.trainer.number - record.steps // self._steps_of(player)
-            means[player], first_bad = record.read()
-            if first_bad is not None:
-                bad.append((started + first_bad // self._steps_of(player), f"the {player}'s loss is not finite"))
+            means[player], ago = record.read()
+            if ago is not None:
+                step = self.trainer.number - math.ceil(ago / self._steps_of(player))
+                bad.append((step, f"the {player}'s loss is not finite"))
         if bad:  # one player's breaks the other's a step later
             return min(bad, key=lambda found: found[0])
         self.log.write({"step": self.trainer.number, **means})
@@ -192,7 +201,7 @@ class Job:
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=environment(self.device, self.options.threads),
+            environment=environment(self.device, self.options.threads, self.execution, self.notes),
         )
 
     def _draw(self, network: torch.nn.Module) -> None:

@@ -13,6 +13,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is carried out; recorded with the result, not part of the run's identity."""
 
     device: str = "auto"
+    mode: str = "auto"
+    precision: str = "auto"
     threads: int = 1
     data_root: str
     cache: str
@@ -30,7 +32,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What a process tells while it works."""
 
-    kind: Literal["prepared", "started", "progress", "evaluated", "finished", "error"]
+    kind: Literal["prepared", "started", "progress", "evaluated", "note", "finished", "error"]
     text: str = ""
     """The error's or the message's words."""
     error: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,41 +11,54 @@ from torch import Tensor
 from ganzoo.api import Terms
 
 
+class Reading(NamedTuple):
+    """What became of the steps since the reading before."""
+
+    means: dict[str, float]
+    """Of each term, over the steps that had it."""
+    bad: int | None
+    """How many of the player's steps ago the objective first was not finite, 1 for the last; None where all were."""
+
+
 class Record:
-    """Sums of named terms since the last reading, and the objective of every single step."""
+    """Sums of named terms since the last reading, and the objective of every single step; all of it tensors."""
 
     def __init__(self, most_steps: int, device: torch.device) -> None:
         """Make room for the objectives of `most_steps` steps between two readings."""
         self.objectives = torch.zeros(most_steps, device=device)
-        self.steps = 0
+        self.steps = torch.zeros(1, dtype=torch.int64, device=device)
         self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
+        """Of each term: the sum of its values, and how many there were."""
 
     def add(self, terms: Terms, objective: Tensor) -> None:
-        """Add one step's detached values."""
-        self.objectives[self.steps] = objective
+        """Add one step's detached values, in place."""
+        self.objectives.index_copy_(0, self.steps, objective.to(self.objectives).view(1))
         self.steps += 1
         for name, term in terms.items():
-            value = term.detach()
-            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-            self.counts[name] = self.counts.get(name, 0) + 1
+            value = term.detach().to(self.objectives)
+            counted = torch.stack([value, torch.ones_like(value)])
+            if name in self.sums:
+                self.sums[name] += counted
+            else:
+                self.sums[name] = counted
 
-    def read(self) -> tuple[dict[str, float], int | None]:
-        """Return the mean of each term, and which of the steps was the first that was not finite; start afresh."""
-        finite = self.objectives[: self.steps].isfinite()
-        first_bad = torch.where(finite.all(), -1, (~finite).int().argmax())
-        values = torch.stack([first_bad.float(), *(self.sums[name].float() for name in self.sums)]).tolist()
-        means = {name: value / self.counts[name] for name, value in zip(self.sums, values[1:], strict=True)}
-        self.steps, self.sums, self.counts = 0, {}, {}
-        return means, None if values[0] < 0 else int(values[0])
+    def read(self) -> Reading:
+        """Return what was added since the last reading, and start afresh."""
+        done = torch.arange(len(self.objectives), device=self.objectives.device) < self.steps
+        wrong = done & ~self.objectives.isfinite()
+        ago = torch.where(wrong.any(), self.steps - wrong.int().argmax(), 0)
+        first, *numbers = torch.cat([ago.double(), *(total.double() for total in self.sums.values())]).tolist()
+        pairs = zip(self.sums, numbers[::2], numbers[1::2], strict=True)
+        for tensor in (self.steps, *self.sums.values()):
+            tensor.zero_()
+        return Reading({name: total / count for name, total, count in pairs if count}, int(first) or None)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything since the last reading."""
-        return {"objectives": self.objectives, "steps": self.steps, "sums": self.sums, "counts": self.counts}
+        return {"objectives": self.objectives, "steps": self.steps, "sums": self.sums}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.objectives.copy_(state["objectives"])
-        self.steps = state["steps"]
-        self.sums = {name: value.to(self.objectives.device) for name, value in state["sums"].items()}
-        self.counts = dict(state["counts"])
+        self.steps.copy_(state["steps"])
+        self.sums = {name: total.to(self.objectives.device) for name, total in state["sums"].items()}

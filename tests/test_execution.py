@@ -1,0 +1,100 @@
+"""Modes change a run's speed and not its numbers; what cannot be captured says why."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from equality import LOSSES, STATEFUL, difference, made, trained
+
+from ganzoo.errors import DeviceError
+from ganzoo.train.capture import Unknown, choices_of
+from ganzoo.train.execution import EAGER, Execution, choose
+
+CPU = torch.device("cpu")
+FAST = Execution(channels_last=True)
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """Compute in float64. The game is chaotic: in float32, rounding alone grows to 1e-3 within 20 steps."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fast_gives_every_loss_the_numbers_of_eager(loss, double):
+    eager, fast = (trained(made(mode, CPU, loss=loss)) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-6
+
+
+@pytest.mark.parametrize("trick", STATEFUL)
+def test_fast_gives_tricks_with_state_the_numbers_of_eager(trick, double):
+    eager, fast = (trained(made(mode, CPU, trick=trick)) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-6
+
+
+def test_in_float32_fast_differs_from_eager_by_rounding():
+    eager, fast = (trained(made(mode, CPU), 5) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-5
+
+
+def test_bfloat16_learns_and_differs_by_its_rounding_alone():
+    eager, low = (trained(made(mode, CPU, trick="spectral-norm"), 5) for mode in (EAGER, Execution(bf16=True)))
+    assert 1e-5 < difference(eager[:1], low[:1]) < 0.02
+    assert difference(eager, low) < 0.2
+
+
+@pytest.mark.parametrize("request_", [{"loss": "wgan-gp"}, {"trick": "r1"}, {"trick": "unrolled:steps=1"}])
+def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
+    """Where all that the discriminator judges is, its body never sees bfloat16."""
+    one = made(Execution(bf16=True), CPU, **request_)
+    seen = {"bf16": 0, "fp32": 0}
+    (first, *_) = [module for module in one.game.networks.body.modules() if isinstance(module, torch.nn.Conv2d)]
+
+    def note(_, inputs, output):
+        if output.requires_grad and inputs[0].requires_grad:
+            seen["bf16" if output.dtype == torch.bfloat16 else "fp32"] += 1
+
+    first.register_forward_hook(note)
+    one._discriminator_step(0) if "loss" in request_ or request_["trick"] == "r1" else one._generator_step(0)
+    assert seen["fp32"] and not seen["bf16"]
+
+
+def test_spectral_norm_stays_in_float32():
+    one = made(Execution(bf16=True), CPU, trick="spectral-norm", recipe={"discriminator_lr": 1e-6})
+    trained(one, 30)
+    for module in one.game.networks.body.eval().modules():
+        if isinstance(module, torch.nn.Conv2d):
+            assert torch.linalg.svdvals(module.weight.flatten(1))[0].item() == pytest.approx(1, abs=0.02)
+
+
+def test_auto_is_the_fastest_mode_of_a_device_in_float32():
+    assert choose("auto", "auto", CPU) == Execution(channels_last=True)
+    assert choose("auto", "auto", torch.device("cuda")) == Execution(graph=True)
+    assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, bf16=True)
+
+
+def test_graphs_need_a_gpu():
+    with pytest.raises(DeviceError, match="use --mode fast or auto"):
+        choose("graph", "auto", CPU)
+
+
+def test_choices_are_what_python_decides_and_which_tensors_there_are():
+    state = torch.zeros(2)
+    before = dict(choices_of("trick", {"share": 0.5, "sd": state, "rest": object()}))
+    assert before == dict(choices_of("trick", {"share": 0.5, "sd": state}))
+    state.fill_(1)
+    assert before == dict(choices_of("trick", {"share": 0.5, "sd": state}))
+    assert before != dict(choices_of("trick", {"share": 0.4, "sd": state}))
+    assert before != dict(choices_of("trick", {"share": 0.5, "sd": state.clone()}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda n: n % 4, lambda n: n == 0, lambda n: 3 * n, lambda n: n and 1, lambda n: n < 5],
+)
+def test_a_captured_step_does_not_tell_its_number(ask):
+    with pytest.raises(RuntimeError, match=r"decide by it in schedule\(\)"):
+        ask(Unknown())
