@@ -137,7 +137,7 @@ def test_a_shift_is_a_crop_of_the_padded_image_and_every_shift_is_drawn(reflect)
 
 def test_hflip_mirrors_the_dataset_and_leaves_generated_images_alone():
     plain, flipped = (trainer(trick=trick, recipe=SHORT) for trick in ((), "hflip"))
-    before, after = plain._real()[0], flipped._real()[0]
+    before, after = (one._real(one.batches.next()) for one in (plain, flipped))
     same, mirrored = ((after == images).flatten(1).all(1) for images in (before, before.flip(3)))
     assert (same | mirrored).all() and same.any() and mirrored.any()
     step = fresh_step(flipped)

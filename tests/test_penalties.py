@@ -167,7 +167,8 @@ def test_a_penalty_at_real_or_fake_images_costs_no_pass_of_its_own(tricks, passe
 
 
 def fresh_discriminator_step(one) -> PlayerStep:
-    real, labels = one._real()
+    index = one.batches.next()
+    real, labels = one._real(index), one.batches.classes(index)
     with torch.no_grad():
         z, fake = one._fake(len(real), labels)
     return one._player_step("discriminator", 0, Batch(real, fake, z, labels))

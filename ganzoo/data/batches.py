@@ -13,7 +13,7 @@ class Batches:
     """An endless stream of batches: each epoch a new permutation, its incomplete last batch dropped.
 
     The batch of draw number k is a function of the seed and k alone, so that the number is all the state there is.
-    Choosing images takes Python's numbers, drawing them only tensors: `fetch` chooses for several draws, `draw` draws.
+    Choosing images takes Python's numbers, drawing them only tensors: `fetch` chooses for several draws at once.
     """
 
     def __init__(self, images: Images, batch_size: int, seed: int, device: torch.device) -> None:
@@ -43,13 +43,25 @@ class Batches:
         self.draws += count
         self._place = 0
 
-    def draw(self) -> tuple[Tensor, Tensor | None]:
-        """Return the next batch: images (N, C, H, W) in [-1, 1] and labels (N,), or None."""
+    def next(self) -> Tensor:
+        """Return which images (N,) are the next batch."""
         if self._place == len(self._chosen):
             self.fetch(1)
-        index = self._chosen[self._place]
         self._place += 1
-        return to_unit(self.pixels[index]), None if self.labels is None else self.labels[index]
+        return self._chosen[self._place - 1]
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return these images, (N, C, H, W) in [-1, 1]."""
+        return to_unit(self.pixels[index])
+
+    def classes(self, index: Tensor) -> Tensor | None:
+        """Return their labels (N,), or None."""
+        return None if self.labels is None else self.labels[index]
+
+    def draw(self) -> tuple[Tensor, Tensor | None]:
+        """Return the next batch: images and labels."""
+        index = self.next()
+        return self.images(index), self.classes(index)
 
     def _ordered(self, epoch: int) -> Tensor:
         """Return the order of an epoch (N,); it is permuted on the CPU, so that a seed means the same everywhere."""
@@ -61,7 +73,7 @@ class Batches:
 
 def to_unit(pixels: Tensor) -> Tensor:
     """Map uint8 pixels to [-1, 1]; points are there already."""
-    return pixels if pixels.is_floating_point() else pixels.float().div_(127.5).sub_(1)
+    return pixels if pixels.is_floating_point() else pixels.div(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

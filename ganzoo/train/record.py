@@ -1,4 +1,4 @@
-"""The terms of one player, summed on the device and read once in a while: no synchronisation in between."""
+"""The terms of one player, kept on the device and read once in a while: no synchronisation in between."""
 
 from __future__ import annotations
 
@@ -21,44 +21,49 @@ class Reading(NamedTuple):
 
 
 class Record:
-    """Sums of named terms since the last reading, and the objective of every single step; all of it tensors."""
+    """A row for each step since the last reading: its terms, its objective, and a 1 that says that there was one.
+
+    Steps with the same terms share a table, so that a step takes three launches however many terms it has.
+    """
 
     def __init__(self, most_steps: int, device: torch.device) -> None:
-        """Make room for the objectives of `most_steps` steps between two readings."""
-        self.objectives = torch.zeros(most_steps, device=device)
+        """Make room for `most_steps` steps between two readings."""
+        self.most_steps = most_steps
         self.steps = torch.zeros(1, dtype=torch.int64, device=device)
-        self.sums: dict[str, Tensor] = {}
-        """Of each term: the sum of its values, and how many there were."""
+        self.one = torch.ones((), device=device)
+        self.tables: dict[tuple[str, ...], Tensor] = {}
+        """By the names of the terms: (most_steps, terms + 2)."""
 
     def add(self, terms: Terms, objective: Tensor) -> None:
         """Add one step's detached values, in place."""
-        self.objectives.index_copy_(0, self.steps, objective.to(self.objectives).view(1))
+        names = tuple(terms)
+        if names not in self.tables:
+            self.tables[names] = self.one.new_zeros(self.most_steps, len(names) + 2)
+        row = [*(value.detach().to(self.one) for value in (*terms.values(), objective)), self.one]
+        self.tables[names].index_copy_(0, self.steps, torch.stack(row)[None])
         self.steps += 1
-        for name, term in terms.items():
-            value = term.detach().to(self.objectives)
-            counted = torch.stack([value, torch.ones_like(value)])
-            if name in self.sums:
-                self.sums[name] += counted
-            else:
-                self.sums[name] = counted
 
     def read(self) -> Reading:
         """Return what was added since the last reading, and start afresh."""
-        done = torch.arange(len(self.objectives), device=self.objectives.device) < self.steps
-        wrong = done & ~self.objectives.isfinite()
-        ago = torch.where(wrong.any(), self.steps - wrong.int().argmax(), 0)
-        first, *numbers = torch.cat([ago.double(), *(total.double() for total in self.sums.values())]).tolist()
-        pairs = zip(self.sums, numbers[::2], numbers[1::2], strict=True)
-        for tensor in (self.steps, *self.sums.values()):
-            tensor.zero_()
-        return Reading({name: total / count for name, total, count in pairs if count}, int(first) or None)
+        steps = int(self.steps)
+        values: dict[str, list[float]] = {}
+        bad: list[int] = []
+        for names, table in self.tables.items():
+            rows = table[:steps].cpu()
+            there = rows[:, -1] == 1
+            for name, column in zip(names, rows[there].T, strict=False):
+                values.setdefault(name, []).extend(column.tolist())
+            bad += (there & ~rows[:, -2].isfinite()).nonzero().flatten().tolist()
+            table.zero_()
+        self.steps.zero_()
+        means = {name: sum(found) / len(found) for name, found in values.items() if found}
+        return Reading(means, steps - min(bad) if bad else None)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything since the last reading."""
-        return {"objectives": self.objectives, "steps": self.steps, "sums": self.sums}
+        return {"steps": self.steps, "tables": [[list(names), table] for names, table in self.tables.items()]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.objectives.copy_(state["objectives"])
         self.steps.copy_(state["steps"])
-        self.sums = {name: total.to(self.objectives.device) for name, total in state["sums"].items()}
+        self.tables = {tuple(names): table.to(self.one.device) for names, table in state["tables"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -113,16 +114,19 @@ class Trainer:
         )
 
     def _discriminator_step(self, number: int) -> None:
-        real, labels = self._real()
+        index = self.batches.next()
+        real, labels = self._real(index), self.batches.classes(index)
         with torch.no_grad():
             z, fake = self._fake(len(real), labels)
         step = self._player_step("discriminator", number, Batch(real, fake, z, labels))
         self._learn(step, discriminator_terms(self.game, step))
 
     def _generator_step(self, number: int) -> None:
-        real, labels = self._real()
+        index = self.batches.next()
+        labels = self.batches.classes(index)
         with frozen(self.modules["discriminator"]):
-            z, fake = self._fake(len(real), labels)
+            z, fake = self._fake(len(index), labels)
+            real = partial(self._real, index)  # few losses and tricks ask for them
             step = self._player_step("generator", number, Batch(real, fake, z, labels))
             self._learn(step, generator_terms(self.game, step))
 
@@ -135,14 +139,14 @@ class Trainer:
         for component in self.game.components:
             component.after_step(step.player, self.game.networks, step.number)
 
-    def _real(self) -> tuple[Tensor, Tensor | None]:
-        """Draw real images (N, C, H, W) in [-1, 1], as the tricks change them, and their labels (N,) or None."""
-        images, labels = self.batches.draw()
+    def _real(self, index: Tensor) -> Tensor:
+        """Draw these real images (N, C, H, W) in [-1, 1], as the tricks change them."""
+        images = self.batches.images(index)
         for _, trick in self.game.tricks:
             images = trick.real(images, self.rng)
         if self.execution.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        return images, labels
+        return images
 
     def _fake(self, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Draw latents (count, latent) and from them images (count, C, H, W) in [-1, 1] for these classes."""
