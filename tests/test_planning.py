@@ -379,7 +379,7 @@ def test_the_dataset_chooses_the_extractor_unless_the_user_does():
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
-        ({"modell": 5}, ParameterError, 'no setting "modell"; did you mean "model"?'),
+        ({"modle": 5}, ParameterError, 'no setting "modle"; did you mean "model"?'),
         ({"dataset": "folder"}, ParameterError, "folder: path is needed"),
     ],
 )
@@ -430,7 +430,7 @@ def test_how_to_run_comes_from_flags_over_the_suite(suite):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("modell = 1", SuiteError, 'unknown key "modell"; did you mean "model"?'),
+        ("modle = 1", SuiteError, 'unknown key "modle"; did you mean "model"?'),
         ("steps = 100", SuiteError, 'unknown key "steps"; did you mean "recipe.steps"?'),
         ("[recipe]\nsteps_ = 1", SuiteError, 'unknown key "recipe.steps_"; did you mean "steps"?'),
         ("recipe = 1", SuiteError, "recipe must be a table, written [recipe], not 1"),

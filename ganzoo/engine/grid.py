@@ -85,6 +85,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
         # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
         slots = options.jobs or (1 if kind == "cuda" else cores())
         how = msgspec.structs.replace(how, device=kind, threads=max(1, cores() // slots))
+        side_by_side = slots if kind == "cuda" else 1  # runs in one process: only so do they run at once on a GPU
         watcher.begin(todo, len(placed) - len(todo), min(len(todo), slots), kind)
 
         def listen(one: Placed, event: Event) -> None:
@@ -92,7 +93,9 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
                 _write_failure(one, event)
             watcher.event(one, event)
 
-        carry_out(_fairly(todo), slots, how, listen, watcher.stopping)
+        ordered = _fairly(todo)
+        crews = [ordered[start : start + side_by_side] for start in range(0, len(ordered), side_by_side)]
+        carry_out(crews, slots // side_by_side, how, listen, watcher.stopping)
 
 
 def _needs(run: Run) -> str:

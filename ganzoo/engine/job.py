@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,16 @@ class Job:
         self.tell(Event(kind="note", text=text))
 
     def finish(self) -> Result:
-        """Train to the end, from the checkpoint where there is one, and return the scored result."""
+        """Carry the run out and return its result."""
+        turns = self.turns()
+        while True:
+            try:
+                next(turns)
+            except StopIteration as end:
+                return end.value
+
+    def turns(self) -> Generator[None, None, Result]:
+        """Train to the end, from the checkpoint where there is one; yield after each step, return the scored result."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "config.json", self.run)
         self._resume()
@@ -92,14 +101,14 @@ class Job:
             self.tell(Event(kind="started", step=self.trainer.number))
             if self.progress.untrained is None:
                 self.progress.untrained = self._report(self.trainer.game.sampler())
-            diverged = self._train()
+            diverged = yield from self._train()
         result = self._result(diverged)
         write_json(self.folder / "result.json", result)
         (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         return result
 
-    def _train(self) -> tuple[int, str] | None:
-        """Train to the last step; return the step and the reason where the run diverges."""
+    def _train(self) -> Generator[None, None, tuple[int, str] | None]:
+        """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
         while self.trainer.number < self.steps:
             if self.stopping():
@@ -117,6 +126,7 @@ class Job:
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._checkpoint()
                 saved = time.monotonic()
+            yield
         return None
 
     def _read_records(self) -> tuple[int, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -42,18 +42,27 @@ class PlayerStep:
         self.rng = rng
         self.judged_by = judge
         self.packing = packing
+        self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
 
-    @cached_property
+    @property
     def real(self) -> Tensor:
         """The real images; drawn when they are first asked for where the batch says so."""
-        return self._real if isinstance(self._real, Tensor) else self._real()
+        if not isinstance(self._real, Tensor):
+            self._real = self._real()
+        return self._real
 
-    @cached_property
+    @property
     def targets(self) -> Targets:
         """1 for real and 0 for fake, until tricks change them."""
-        answers = len(self.fake) // self.packing
-        return Targets(self.fake.new_ones(answers), self.fake.new_zeros(answers))
+        if self._targets is None:
+            answers = len(self.fake) // self.packing
+            self._targets = Targets(self.fake.new_ones(answers), self.fake.new_zeros(answers))
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: Targets) -> None:
+        self._targets = targets
 
     def judge(self, images: Tensor) -> Verdict:
         """Return the discriminator's verdict on images, from one pass however often it is asked."""
