@@ -14,15 +14,6 @@ CPU = torch.device("cpu")
 FAST = Execution(channels_last=True)
 
 
-@pytest.fixture
-def double(monkeypatch):
-    """Compute in float64. The game is chaotic: in float32, rounding alone grows to 1e-3 within 20 steps."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.mark.parametrize("loss", LOSSES)
 def test_fast_gives_every_loss_the_numbers_of_eager(loss, double):
     eager, fast = (trained(made(mode, CPU, loss=loss)) for mode in (EAGER, FAST))

@@ -1,6 +1,7 @@
 """How fast ganzoo trains, beside the loop that tutorials teach: same networks, same batch, in turn, in one process.
 
-    python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan]
+    python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan] \
+        [--together 1,8]
 
 Every contestant trains for some seconds a round, in turn, so that a slow moment hits all of them. Printed as Markdown:
 real images a second (the discriminator's, each of which has a generated one beside it), and the ratio to the tutorial
@@ -13,6 +14,7 @@ import argparse
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -23,6 +25,9 @@ from tutorial import Tutorial
 
 import ganzoo
 from ganzoo.api import Images, Setting
+from ganzoo.engine.crew import Place
+from ganzoo.engine.messages import Options
+from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import Trainer
@@ -76,23 +81,36 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", default="")
+    parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     print(machine(device))
     print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
             print(table(case, batch, device, given.rounds, given.seconds), flush=True)
+            if given.together:
+                counts = list(map(int, given.together.split(",")))
+                print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
+
+
+def plan(case: Case, batch: int, seeds: int = 1) -> Sequence[Run]:
+    """Return the runs of a case."""
+    recipe = {"batch_size": batch, "n_critic": case.n_critic, "steps": 10**6}
+    request = {"model": case.model, "loss": case.loss, **({"trick": case.trick} if case.trick else {})}
+    return ganzoo.plan(dataset="cifar10", recipe=recipe, seeds=seeds, **request).runs
+
+
+def noise() -> np.ndarray:
+    """Return images to train on."""
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 3, 32, 32), dtype=np.uint8)
 
 
 def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Contestant]:
     """Return the tutorial loop and ganzoo in each mode that the device has."""
-    pixels = np.random.default_rng(0).integers(0, 256, (COUNT, 3, 32, 32), dtype=np.uint8)
-    recipe = {"batch_size": batch, "n_critic": case.n_critic, "steps": 10**6}
-    request = {"model": case.model, "loss": case.loss, **({"trick": case.trick} if case.trick else {})}
-    (run,) = ganzoo.plan(dataset="cifar10", recipe=recipe, **request).runs
+    pixels = noise()
+    (run,) = plan(case, batch)
     networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
     found: dict[str, Contestant] = {
         "tutorial loop": Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
@@ -110,6 +128,7 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
     speeds: dict[str, list[float]] = {name: [] for name in found}
     for number in range(rounds + 1):
         for name, one in found.items():
+            torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
             speed = batch * case.n_critic * steps_a_second(one, seconds, device)
             if number:  # the first round warms up
                 speeds[name].append(speed)
@@ -127,6 +146,39 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
             f"| {name} | {median:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
             f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")
         )
+    return "\n".join([*lines, ""])
+
+
+class Together:
+    """Several runs on one GPU, a step of each in turn."""
+
+    def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device) -> None:
+        options = Options(device=device.type, data_root="", cache="")
+        images = Images(noise(), None)
+        self.runs = [(Place(options), Trainer(run, images, device, 10**6, execution, print)) for run in runs]
+
+    def step(self) -> None:
+        """Train one generator step of each."""
+        for place, trainer in self.runs:
+            with place.taken():
+                trainer.step()
+
+
+def together(case: Case, batch: int, device: torch.device, counts: list[int], rounds: int, seconds: float) -> str:
+    """Measure how fast several runs are at once, in turn with one alone, and return the table."""
+    names = [name for name in MODES if name.startswith("graph")]
+    found = {(name, n): Together(plan(case, batch, n), MODES[name], device) for name in names for n in counts}
+    speeds: dict[tuple[str, int], list[float]] = {key: [] for key in found}
+    for number in range(rounds + 1):
+        for (name, n), one in found.items():
+            speed = n * batch * case.n_critic * steps_a_second(one, seconds, device)
+            if number:
+                speeds[name, n].append(speed)
+    lines = [f"| {case.label}, batch {batch} | runs at once | images/s, all together | times the first |"]
+    lines.append("|---|---:|---:|---:|")
+    for (name, n), of in speeds.items():
+        ratios = [mine / its for mine, its in zip(of, speeds[name, counts[0]], strict=True)]
+        lines.append(f"| {name} | {n} | {statistics.median(of):,.0f} | {statistics.median(ratios):.2f} |")
     return "\n".join([*lines, ""])
 
 
