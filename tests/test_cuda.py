@@ -13,8 +13,8 @@ from ganzoo.api import NoParams, Trick
 from ganzoo.engine.crew import Crew
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
-from ganzoo.zoo.tricks.hflip import HFlip
 from ganzoo.train.execution import EAGER, Execution
+from ganzoo.zoo.tricks.hflip import HFlip
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 CUDA = torch.device("cuda", 0)
