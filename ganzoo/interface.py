@@ -46,7 +46,7 @@ def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     """Train and score a grid, continuing what was interrupted, and return its table (`ganzoo bench`).
 
     Takes what `plan` takes, and `out` (the results folder), `device` (`"auto"`, `"cpu"` or `"cuda"`), `mode`
-    (`"auto"`, `"eager"`, `"fast"` or `"graph"`), `precision` (`"auto"`, `"fp32"` or `"bf16"`) and `jobs`.
+    (`"auto"`, `"eager"`, `"fast"` or `"graph"`), `precision` (`"auto"`, `"fp32"`, `"tf32"` or `"bf16"`) and `jobs`.
     """
     from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
     from ganzoo.engine.watch import Silent  # noqa: PLC0415

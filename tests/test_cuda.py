@@ -56,8 +56,8 @@ def test_a_graph_gives_architectures_the_numbers_of_eager(model):
 
 
 def test_bfloat16_graphs_start_as_bfloat16_without():
-    eager = trained(made(Execution(channels_last=True, bf16=True), CUDA), 5)
-    graph = trained(made(Execution(graph=True, channels_last=True, bf16=True), CUDA, pytest.fail), 5)
+    eager = trained(made(Execution(channels_last=True, precision="bf16"), CUDA), 5)
+    graph = trained(made(Execution(graph=True, channels_last=True, precision="bf16"), CUDA, pytest.fail), 5)
     assert difference(eager, graph) < 1e-2
 
 

@@ -32,7 +32,7 @@ def test_in_float32_fast_differs_from_eager_by_rounding():
 
 
 def test_bfloat16_learns_and_differs_by_its_rounding_alone():
-    eager, low = (trained(made(mode, CPU, trick="spectral-norm"), 5) for mode in (EAGER, Execution(bf16=True)))
+    eager, low = (trained(made(mode, CPU, trick="spectral-norm"), 5) for mode in (EAGER, Execution(precision="bf16")))
     assert 1e-5 < difference(eager[:1], low[:1]) < 0.02
     assert difference(eager, low) < 0.2
 
@@ -40,7 +40,7 @@ def test_bfloat16_learns_and_differs_by_its_rounding_alone():
 @pytest.mark.parametrize("request_", [{"loss": "wgan-gp"}, {"trick": "r1"}, {"trick": "unrolled:steps=1"}])
 def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
     """Where all that the discriminator judges is, its body never sees bfloat16."""
-    one = made(Execution(bf16=True), CPU, **request_)
+    one = made(Execution(precision="bf16"), CPU, **request_)
     seen = {"bf16": 0, "fp32": 0}
     (first, *_) = [module for module in one.game.networks.body.modules() if isinstance(module, torch.nn.Conv2d)]
 
@@ -54,7 +54,7 @@ def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
 
 
 def test_spectral_norm_stays_in_float32():
-    one = made(Execution(bf16=True), CPU, trick="spectral-norm", recipe={"discriminator_lr": 1e-6})
+    one = made(Execution(precision="bf16"), CPU, trick="spectral-norm", recipe={"discriminator_lr": 1e-6})
     trained(one, 30)
     for module in one.game.networks.body.eval().modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -64,12 +64,23 @@ def test_spectral_norm_stays_in_float32():
 def test_auto_is_the_fastest_mode_of_a_device_in_float32():
     assert choose("auto", "auto", CPU) == Execution(channels_last=True)
     assert choose("auto", "auto", torch.device("cuda")) == Execution(graph=True)
-    assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, bf16=True)
+    assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, precision="bf16")
 
 
-def test_graphs_need_a_gpu():
-    with pytest.raises(DeviceError, match="use --mode fast or auto"):
-        choose("graph", "auto", CPU)
+@pytest.mark.parametrize(
+    ("mode", "precision", "advice"),
+    [("graph", "auto", "use --mode fast or auto"), ("auto", "tf32", "use --precision fp32 or bf16")],
+)
+def test_graphs_and_tf32_need_a_gpu(mode, precision, advice):
+    with pytest.raises(DeviceError, match=advice):
+        choose(mode, precision, CPU)
+
+
+def test_tf32_ends_with_the_step():
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    with Execution(precision="tf32").products():
+        assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
 
 
 def test_choices_are_what_python_decides_and_which_tensors_there_are():

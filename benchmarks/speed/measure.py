@@ -58,9 +58,10 @@ ASKS = (
 MODES = {
     "eager, float32": Execution(),
     "fast, float32": Execution(channels_last=True),
-    "fast, bfloat16": Execution(channels_last=True, bf16=True),
+    "fast, bfloat16": Execution(channels_last=True, precision="bf16"),
     "graph, float32": Execution(graph=True),
-    "graph, bfloat16": Execution(graph=True, channels_last=True, bf16=True),
+    "graph, TF32": Execution(graph=True, channels_last=True, precision="tf32"),
+    "graph, bfloat16": Execution(graph=True, channels_last=True, precision="bf16"),
 }
 
 

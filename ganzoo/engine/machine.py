@@ -13,6 +13,13 @@ import torch
 from ganzoo.errors import DeviceError
 from ganzoo.train.execution import Execution
 
+PRECISIONS = {
+    "fp32": "float32",
+    "tf32": "TF32 products in training",
+    "bf16": "bfloat16 networks in training, but for what is differentiated twice",
+}
+"""What is said of a precision beside a score, which is always computed in float32."""
+
 
 def pick_device(name: str) -> torch.device:
     """Return the device that `auto`, `cpu` or `cuda` means here.
@@ -62,7 +69,7 @@ def environment(device: torch.device, threads: int, execution: Execution, notes:
         "device": torch.cuda.get_device_name(device) if cuda else _processor(),
         "threads": str(threads),
         "mode": execution.mode + "".join(f" ({note})" for note in notes),
-        "precision": "bfloat16 convolutions, float32 weights and penalties" if execution.bf16 else "float32",
+        "precision": PRECISIONS[execution.precision],
         "batches": "fakes drawn anew for the generator; real and fake pass the discriminator separately",
         "torch": str(torch.__version__),
         "python": platform.python_version(),

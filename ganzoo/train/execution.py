@@ -22,13 +22,30 @@ class Execution:
     """Capture whole steps as CUDA graphs."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost, as the fast kernels want them."""
-    bf16: bool = False
-    """Convolve in bfloat16, except for what is differentiated twice."""
+    precision: str = "fp32"
+    """`fp32`; `tf32`: products of float32 with 10 bits of it, on a GPU, as PyTorch convolves by default; `bf16`:
+    the networks in bfloat16, except for what is differentiated twice."""
 
     @property
     def mode(self) -> str:
         """Return the mode's name."""
         return "graph" if self.graph else "fast" if self.channels_last else "eager"
+
+    @property
+    def bf16(self) -> bool:
+        """Whether the networks run in bfloat16."""
+        return self.precision == "bf16"
+
+    @contextmanager
+    def products(self) -> Generator[None]:
+        """Let products on a GPU have the precision that steps want; what is scored is always float32."""
+        before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+        wanted = self.precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = wanted
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
 
 EAGER = Execution()
@@ -40,12 +57,15 @@ def choose(mode: str, precision: str, device: torch.device) -> Execution:
     Raises:
         DeviceError: a mode that this device does not have.
     """
-    on_gpu, bf16 = device.type == "cuda", precision == "bf16"
+    on_gpu = device.type == "cuda"
     if mode == "graph" and not on_gpu:
         raise DeviceError("--mode graph captures CUDA graphs, and this run is on the CPU; use --mode fast or auto")
+    if precision == "tf32" and not on_gpu:
+        raise DeviceError("--precision tf32 is a GPU's, and this run is on the CPU; use --precision fp32 or bf16")
     if mode == "auto":
         mode = "graph" if on_gpu else "fast"
-    return Execution(graph=mode == "graph", channels_last=mode == "fast" or (bf16 and mode == "graph"), bf16=bf16)
+    precision = "fp32" if precision == "auto" else precision
+    return Execution(mode == "graph", mode == "fast" or (mode == "graph" and precision != "fp32"), precision)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], l
     """
     parameters = list(parameters)
     on_gpu = parameters[0].is_cuda
-    rate = torch.tensor(lr, device=parameters[0].device) if on_gpu else lr
+    rate = torch.tensor(lr, dtype=torch.float32, device=parameters[0].device) if on_gpu else lr
     if recipe["optimizer"] == "adam":
         betas = (float(recipe["beta1"]), float(recipe["beta2"]))
         return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)

@@ -79,10 +79,11 @@ class Trainer:
         """Train one generator step: decide what depends on Python's numbers, then play."""
         self._set_rates()
         self.batches.fetch(self.recipe["n_critic"] + 1)
-        if self.capture:
-            self.capture(self.play, self.number, self._choices())
-        else:
-            self.play(self.number)
+        with self.execution.products():
+            if self.capture:
+                self.capture(self.play, self.number, self._choices())
+            else:
+                self.play(self.number)
         self.number += 1
 
     def play(self, number: int) -> None:
