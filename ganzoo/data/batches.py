@@ -41,6 +41,10 @@ class Batches:
             self._chosen[place : place + rows] = chosen.view(rows, self.batch_size)
             start += rows
         self.draws += count
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Go back to the first of the batches that were chosen last."""
         self._place = 0
 
     def next(self) -> Tensor:

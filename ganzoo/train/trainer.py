@@ -87,7 +87,11 @@ class Trainer:
         self.number += 1
 
     def play(self, number: int) -> None:
-        """Carry out generator step `number` on the device: n_critic discriminator steps, then the generator's."""
+        """Carry out generator step `number` on the device: n_critic discriminator steps, then the generator's.
+
+        It may be played again without having run, where capturing it failed.
+        """
+        self.batches.rewind()
         for _ in range(self.recipe["n_critic"]):
             self._discriminator_step(number)
         self._generator_step(number)
