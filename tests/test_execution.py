@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from equality import LOSSES, STATEFUL, difference, made, trained
 
+import ganzoo
+from ganzoo.engine.job import Job
+from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
 from ganzoo.train.capture import Unknown, choices_of
 from ganzoo.train.execution import EAGER, Execution, choose
@@ -100,3 +106,18 @@ def test_choices_are_what_python_decides_and_which_tensors_there_are():
 def test_a_captured_step_does_not_tell_its_number(ask):
     with pytest.raises(RuntimeError, match=r"decide by it in schedule\(\)"):
         ask(Unknown())
+
+
+def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path):
+    def finished(name: str, profile: bool) -> tuple[Path, list[Event]]:
+        run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 20}, samples=20, evaluations=1).runs[0]
+        options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"), profile=profile)
+        told: list[Event] = []
+        Job(run, tmp_path / name, options, told.append, bool).finish()
+        return tmp_path / name, [event for event in told if event.kind == "note"]
+
+    (plain, silent), (profiled, notes) = finished("plain", False), finished("profiled", True)
+    assert silent == [] and len(notes) == 1
+    assert "aten::addmm" in notes[0].text and str(profiled / "trace.json") in notes[0].text
+    assert "traceEvents" in json.loads((profiled / "trace.json").read_text(encoding="utf-8"))
+    assert (plain / "metrics.jsonl").read_bytes() == (profiled / "metrics.jsonl").read_bytes()

@@ -66,6 +66,7 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
     "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
 )
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; default: one a core, or one on a GPU.")
+@click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
 @click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its reasons, and train nothing.")

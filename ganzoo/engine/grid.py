@@ -73,6 +73,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
             device=options.device,
             mode=options.mode,
             precision=options.precision,
+            profile=options.profile,
             data_root=str(plan.request.data_root),
             cache=str(cache_dir()),
             threads=cores(),
@@ -83,7 +84,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
         # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
-        slots = options.jobs or (1 if kind == "cuda" else cores())
+        slots = 1 if options.profile else options.jobs or (1 if kind == "cuda" else cores())
         how = msgspec.structs.replace(how, device=kind, threads=max(1, cores() // slots))
         side_by_side = slots if kind == "cuda" else 1  # runs in one process: only so do they run at once on a GPU
         watcher.begin(todo, len(placed) - len(todo), min(len(todo), slots), kind)

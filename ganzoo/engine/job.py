@@ -16,6 +16,7 @@ from torch import Tensor
 from ganzoo.data.load import Dataset, load_dataset
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
+from ganzoo.engine.profile import StepProfiler
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.metrics import Score, rank
 from ganzoo.evaluate.reference import Reference, reference
@@ -110,12 +111,16 @@ class Job:
     def _train(self) -> Generator[None, None, tuple[int, str] | None]:
         """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
+        profiler = StepProfiler(self.folder / "trace.json") if self.options.profile else None
         while self.trainer.number < self.steps:
             if self.stopping():
                 self._checkpoint()
                 raise Interrupted(f"stopped at step {self.trainer.number}")
             started = time.perf_counter()
-            self.trainer.step()
+            if profiler is None:
+                self.trainer.step()
+            elif text := profiler.step(self.trainer):
+                self.tell(Event(kind="note", text=text))
             evaluates = self.trainer.number in self.evaluation_steps
             reads = evaluates or self.trainer.number % self.log_every == 0
             bad = self._read_records() if reads else None

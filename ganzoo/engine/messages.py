@@ -16,6 +16,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = "auto"
     precision: str = "auto"
     threads: int = 1
+    profile: bool = False
     data_root: str
     cache: str
 

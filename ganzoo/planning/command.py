@@ -28,6 +28,7 @@ class RunOptions:
     mode: str = "auto"
     precision: str = "auto"
     jobs: int | None = None
+    profile: bool = False
     out: Path | None = None
 
 
@@ -54,6 +55,11 @@ def _options(given: Mapping[str, Given]) -> RunOptions:
         if type(jobs) is not int or jobs < 1:
             raise place.refuse(f"must be a whole number, at least 1, not {jobs!r}")
         options["jobs"] = jobs
+    if "profile" in given:
+        profile, place = given["profile"]
+        if type(profile) is not bool:
+            raise place.refuse(f"must be true or false, not {profile!r}")
+        options["profile"] = profile
     if "out" in given:
         options["out"] = folder(*given["out"])
     return RunOptions(**options)
