@@ -100,6 +100,10 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         scores(folder / "fakes", folder / "statistics.npz", "fid,kid")
     with pytest.raises(DataError, match="give it as --against"):
         scores(folder / "statistics.npz", folder / "reals")
+    for broken, complaint in ((found.covariance[:3], "sigma of"), (found.covariance * np.nan, "not a number")):
+        np.savez(folder / "broken.npz", mu=found.mean, sigma=broken)
+        with pytest.raises(DataError, match=rf"broken\.npz holds .*{complaint}"):
+            scores(folder / "fakes", folder / "broken.npz")
     np.savez(folder / "narrow.npz", mu=found.mean[:3], sigma=found.covariance[:3, :3])
     with pytest.raises(DataError, match="is of 3 features, and digits-cnn has 32"):
         scores(folder / "fakes", folder / "narrow.npz")
@@ -170,6 +174,16 @@ BAD = {
     "a file of another kind": ([__file__, "--against", "digits"], "is no folder, .zip, .npz or .npy"),
     "an unknown metric": (["digits", "--against", "digits", "--metrics", "fidd"], 'did you mean "fid"'),
     "an unknown network": (["digits", "--against", "digits", "--extractor", "digit-cnn"], 'did you mean "digits-cnn"'),
+    "a network of images and points": (
+        ["ring@test", "--against", "ring", "--extractor", "digits-cnn"],
+        "ring@test has points, no images, and digits-cnn looks at images; choose another --extractor",
+    ),
+    "a network of points and images": (
+        ["digits@test", "--against", "ring"], "digits@test has images, no points, and mixture looks at points",
+    ),
+    "a network of other points": (
+        ["ring@test", "--against", "ring", "--extractor", "mixture:modes=4"], "is about other data than this",
+    ),
     "a network without good samples": (
         ["digits", "--against", "digits", "--metrics", "quality"], "needs an extractor that provides quality",
     ),
