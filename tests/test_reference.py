@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,10 @@ import ganzoo
 from ganzoo.api import Extracted, Images
 from ganzoo.data.load import Dataset
 from ganzoo.errors import DataError
+from ganzoo.evaluate import manifold
+from ganzoo.evaluate.manifold import squared_radii
 from ganzoo.evaluate.reference import Reference, reference
+from ganzoo.evaluate.scorer import extract, real_batches, score
 from ganzoo.planning.run import Evaluation
 
 CPU = torch.device("cpu")
@@ -105,7 +112,14 @@ def tampered(file: Path) -> None:
     np.savez(file, allow_pickle=False, **{**arrays, "mean": arrays["mean"] + 1})
 
 
-@pytest.mark.parametrize("damage", [cut, empty, tampered])
+def flagged(file: Path) -> None:
+    """One bit of the zip's directory says that a member is encrypted."""
+    content = bytearray(file.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, empty, tampered, flagged])
 def test_a_damaged_reference_is_computed_anew(tmp_path, damage):
     first = refer(tmp_path)
     damage(stored(tmp_path))
@@ -121,6 +135,42 @@ def test_several_at_once_compute_it_once(tmp_path):
         found = list(pool.map(lambda network: refer(tmp_path, network), networks))
     assert all(equal(one, found[0]) for one in found)
     assert sorted(network.seen for network in networks)[:3] == [2, 2, 2]
+
+
+ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from test_reference import Pixels, equal, refer
+network = Pixels()
+print(refer(Path(sys.argv[1]), network).floor["fid"], network.seen)
+"""
+
+
+def test_several_processes_at_once_compute_it_once(tmp_path):
+    command = [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) for _ in range(2)]
+    printed = [process.communicate()[0].split() for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert len({floor for floor, _ in printed}) == 1
+    assert sorted(int(seen) for _, seen in printed) == [2, 132]  # two to learn the width; 100 real images, 30 held out
+
+
+def test_it_keeps_the_radii_of_real_images_so_that_a_score_takes_only_those_of_the_fakes(tmp_path, monkeypatch):
+    metrics = ("prdc",)
+    kept = [refer(tmp_path, metrics=metrics).evidence for _ in range(2)]  # computed, and read
+    assert all(np.array_equal(one.kept["radii"], squared_radii(one.kept["features"])) for one in kept)
+    fake = extract(Pixels(), real_batches(data(seed=5).train.pixels[:20], CPU), metrics)
+    plain = replace(kept[1], kept={"features": kept[1].kept["features"]})
+    expected, asked = score(fake, plain, metrics), []
+    monkeypatch.setattr(manifold, "squared_radii", lambda x, *more: asked.append(len(x)) or squared_radii(x, *more))
+    assert score(fake, kept[1], metrics) == expected
+    assert asked == [20]
+
+
+def test_too_few_real_images_for_a_metric_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"5 samples have no 5-th nearest neighbours.*choose other --metrics"):
+        refer(tmp_path, on=data(train=5, test=10), samples=10, metrics=("prdc",))
 
 
 def test_nothing_half_written_is_left(tmp_path):
