@@ -165,7 +165,28 @@ def test_several_rows_and_their_warnings(folder: Path) -> None:
     assert [line.split("  ")[0] for line in lines[1:5]] == [
         words[0], words[1], "real images (floor)", "uniform draws (expected)",
     ]  # fmt: skip
-    assert sum(line.startswith("Warning") for line in lines) == 2
+    assert sum(line.startswith("Warning") for line in lines) == 3  # few a dimension, unequal counts, half a floor
+
+
+def test_a_mean_over_splits_or_subsets_stands_with_its_deviation(folder: Path, pixels: np.ndarray) -> None:
+    np.save(folder / "many.npy", pixels[:1100])
+    found = ganzoo.score("digits", against=folder / "many.npy", metrics="fid,is,kid", device="cpu")
+    fid, classifier, kernel = found.cells()[0][1:4]
+    score = found.rows[0].score
+    assert fid == f"{score['fid']:.2f}"
+    assert classifier == f"{score['is']:.2f} ± {score['is_sd']:.2f}"
+    assert kernel == f"{score['kid']:.5f} ± {score['kid_sd']:.5f}"
+    assert any("over the splits or subsets" in note for note in found.notes())
+    (row,) = ganzoo.score(folder / "fakes.npy", against=folder / "fakes.npy", extractor="digits-cnn", metrics="kid",
+                          device="cpu").cells()[:1]  # fmt: skip
+    assert "±" not in row[1]  # so few are compared once
+
+
+def test_a_floor_against_half_of_the_real_images_is_warned_of(folder: Path) -> None:
+    few = ganzoo.score(folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn", device="cpu")
+    many = ganzoo.score(folder / "fakes.npy", against="digits", device="cpu")
+    assert any("the floor is against 180 of 300 real images" in note for note in few.notes())
+    assert not any("the floor is" in note for note in many.notes())
 
 
 BAD = {
