@@ -87,6 +87,23 @@ def test_the_floor_holds_out_as_many_as_there_are_fakes_and_at_most_half(folder:
     assert larger.floor is not None and larger.floor.count == FAKES // 2
 
 
+def test_the_floor_compares_what_is_held_out_with_the_others_alone(folder: Path, pixels: np.ndarray) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+    from ganzoo.evaluate.frechet import frechet_distance
+    from ganzoo.train.seeds import derive
+
+    found = ganzoo.score(folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn", device="cpu")
+    order = np.random.default_rng(derive(0, "floor")).permutation(REALS)
+    network = digits_cnn(NoParams())
+    held, others = (
+        moments(network(torch.tensor(pixels[:REALS][part])).features) for part in (order[:FAKES], order[FAKES:])
+    )  # fmt: skip
+    assert found.floor is not None
+    assert found.floor.score["fid"] == pytest.approx(frechet_distance(held, others), rel=1e-6)
+
+
 def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(folder: Path, pixels: np.ndarray) -> None:
     import torch
 

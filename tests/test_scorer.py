@@ -61,6 +61,13 @@ def test_no_metric_that_draws_nothing_depends_on_the_order_of_samples(seed):
     assert one["kid"] == pytest.approx(two["kid"], rel=1e-9, abs=1e-12)  # too few for subsets: compared as they are
 
 
+def test_only_samples_of_high_quality_count_as_modes():
+    samples = RING.centres[:3, :, None, None].clone()
+    samples[2] *= 1.1  # the third mode's only sample, ten standard deviations away
+    found = score(extract(RING, [samples.repeat(50, 1, 1, 1)], METRICS), REALS, ("modes", "quality"))
+    assert (found["modes"], found["quality"]) == (2, pytest.approx(2 / 3))
+
+
 def test_the_kernel_distance_and_the_classifier_score_keep_their_spread():
     assert {"is_sd", "kid_sd"} <= scored(points(1, 120)).keys()
 
