@@ -173,6 +173,14 @@ def test_too_few_real_images_for_a_metric_are_refused(tmp_path):
         refer(tmp_path, on=data(train=5, test=10), samples=10, metrics=("prdc",))
 
 
+def test_where_no_more_can_be_held_out_more_samples_are_not_the_remedy(tmp_path):
+    metrics = ("fid-infinity",)
+    with pytest.raises(DataError, match=r"29 samples of 4 features are too few.*; raise --samples, or choose"):
+        refer(tmp_path, samples=29, metrics=metrics)
+    with pytest.raises(DataError, match=r"25 samples of 4 features are too few.*only 25 real images can be held out"):
+        refer(tmp_path, on=data(train=50, test=0), samples=40, metrics=metrics)
+
+
 def test_nothing_half_written_is_left(tmp_path):
     refer(tmp_path)
     assert {file.suffix for file in (tmp_path / "references").iterdir()} <= {".npz", ".lock"}

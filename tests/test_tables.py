@@ -449,4 +449,6 @@ def test_the_two_protocols_of_inception_never_share_a_name() -> None:
     theirs = msgspec.structs.replace(ours, extractor="inception:protocol=tf-compat", resize="another")
     (fid,) = METRICS["fid"].columns
     assert (ours.title(fid), theirs.title(fid)) == ("FID", "FID (protocol=tf-compat)")
+    plugin = msgspec.structs.replace(ours, extractor="clean-inception", resize="antialiased")
+    assert plugin.title(fid) == "FID (clean-inception)"
     assert ours.fingerprint != theirs.fingerprint

@@ -118,7 +118,8 @@ def _compute(
             against = reference_evidence(train[order[held:]], extractor, metrics, count, device)
         floor = score(extract(extractor, real_batches(held_out, device), metrics), against, metrics)
     except ValueError as error:
-        raise DataError(f"{data.label}: {error}; raise --samples, or choose other --metrics") from None
+        more = "raise --samples" if held == count else f"only {held:,} real images can be held out: add more"
+        raise DataError(f"{data.label}: {error}; {more}, or choose other --metrics") from None
     return Reference(whole, floor, protocol)
 
 
