@@ -364,6 +364,8 @@ def test_an_extractor_that_knows_other_data_is_refused():
         plan(model="mlp", dataset="ring", extractor="mixture:modes=4")
     with pytest.raises(ParameterError, match='did you mean "modes"'):
         plan(model="mlp", dataset="ring", extractor="mixture:mods=4")
+    with pytest.raises(ParameterError, match=r"sd=0.05 must be.*that of the data's own, mixture:layout"):
+        plan(model="mlp", dataset="grid", extractor="mixture:layout=ring")
 
 
 @pytest.mark.parametrize(

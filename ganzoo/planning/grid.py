@@ -186,7 +186,11 @@ def _choose_extractor(registry: Registry, asked: Asked | None, own: Own) -> Chos
     if asked is None or not own.bound or not _same_extractor(registry, asked.name, mine.name):
         (chosen,) = choose(registry, "extractor", [asked or mine])
         return chosen
-    fitting, chosen = choose(registry, "extractor", [mine, asked._replace(values={**mine.values, **asked.values})])
+    try:
+        whole = asked._replace(values={**mine.values, **asked.values})
+        fitting, chosen = choose(registry, "extractor", [mine, whole])
+    except (ParameterError, SuiteError) as error:
+        raise type(error)(f"{error}; what was not given is that of the data's own, {own.text}") from None
     if chosen.params != fitting.params:
         raise IncompatibleError(
             f"{label(asked.name, chosen.params)} is about other data than this, whose own is {own.text}; leave out "
