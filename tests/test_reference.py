@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 import ganzoo
 from ganzoo.api import Extracted, Images
@@ -140,20 +141,33 @@ def test_several_at_once_compute_it_once(tmp_path):
 ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
-from test_reference import Pixels, equal, refer
-network = Pixels()
+from test_reference import Pixels, refer
+
+class Told(Pixels):
+    def __call__(self, images):
+        print("looking", flush=True)
+        return super().__call__(images)
+
+network = Told()
 print(refer(Path(sys.argv[1]), network).floor["fid"], network.seen)
 """
 
 
-def test_several_processes_at_once_compute_it_once(tmp_path):
-    command = [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path)]
+def test_a_process_waits_for_another_that_computes_it(tmp_path):
+    """This one holds the lock until the other has asked, and then leaves what it has computed."""
+    floor = refer(tmp_path / "ours").floor["fid"]
+    file = tmp_path / "shared" / "references" / stored(tmp_path / "ours").name
+    file.parent.mkdir(parents=True)
+    command = [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path / "shared")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) for _ in range(2)]
-    printed = [process.communicate()[0].split() for process in started]
-    assert [process.returncode for process in started] == [0, 0]
-    assert len({floor for floor, _ in printed}) == 1
-    assert sorted(int(seen) for _, seen in printed) == [2, 132]  # two to learn the width; 100 real images, 30 held out
+    with FileLock(f"{file}.lock"):
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+        assert other.stdout and other.stdout.readline() == "looking\n"  # at two images, to learn the width
+        refer(tmp_path / "again")
+        (file.parent / "new").write_bytes(stored(tmp_path / "again").read_bytes())
+        (file.parent / "new").replace(file)
+    printed, _ = other.communicate()
+    assert printed.split() == [str(floor), "2"]
 
 
 def test_it_keeps_the_radii_of_real_images_so_that_a_score_takes_only_those_of_the_fakes(tmp_path, monkeypatch):
