@@ -238,6 +238,15 @@ def test_the_best_checkpoint_is_chosen_on_other_samples_than_it_is_reported_on(t
     assert result.best is not None and str(result.best.score["fid"]) not in text
 
 
+@pytest.mark.parametrize("metrics", ["fid", "modes"])
+def test_a_generator_whose_points_are_no_numbers_has_diverged_whatever_the_last_loss_was(metrics, tmp_path):
+    recipe = {"steps": 1, "generator_lr": 1e38}
+    request = {"dataset": "ring", "metrics": metrics, "samples": 50, "evaluations": 1, "recipe": recipe}
+    result = finish(ganzoo.plan(model="mlp", loss="bce", **request).runs[0], tmp_path / "run")
+    assert (result.status, result.step, result.last) == ("diverged", 1, None)
+    assert result.reason == "the generator's points are not finite"
+
+
 def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):
     file = tmp_path / "metrics.jsonl"
     log = MetricsLog(file, 0)

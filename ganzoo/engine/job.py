@@ -156,6 +156,8 @@ class Job:
         """Score the generator on the selection sample, and keep its weights where it is the best so far."""
         network, number = self.trainer.game.sampler(), self.trainer.number
         pixels = next(iter(self._samples(network, PICTURE_IMAGES, "picture")))
+        if not pixels.isfinite().all():
+            return number, "the generator's points are not finite"
         if (pixels == pixels[0]).all():
             return number, "the generator draws one and the same image"
         first = self.run.evaluation.metrics[0]
