@@ -15,6 +15,7 @@ from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
 from ganzoo.train.capture import Unknown, choices_of
 from ganzoo.train.execution import EAGER, Execution, choose
+from ganzoo.train.self_check import wrong_in_bfloat16
 
 CPU = torch.device("cpu")
 FAST = Execution(channels_last=True)
@@ -65,6 +66,36 @@ def test_spectral_norm_stays_in_float32():
     for module in one.game.networks.body.eval().modules():
         if isinstance(module, torch.nn.Conv2d):
             assert torch.linalg.svdvals(module.weight.flatten(1))[0].item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("wrong", ["output", "gradient"])
+def test_where_bfloat16_is_computed_wrongly_a_run_says_so_and_is_in_float32(wrong, monkeypatch):
+    right = torch.nn.Conv2d.forward
+
+    def forward(self, images):
+        if not torch.is_autocast_enabled("cpu"):
+            return right(self, images)
+        output = right(self, images)
+        return output * 1.5 if wrong == "output" else output.detach() + 0.5 * (output - output.detach())
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", forward)
+    told: list[str] = []
+    one = made(Execution(precision="bf16"), CPU, told.append)
+    assert one.execution.precision == "fp32" and not one.game.bf16
+    assert len(told) == 1 and "body.layers.0" in told[0] and "float32 instead" in told[0]
+    assert ("gradient" in told[0]) == (wrong == "gradient")
+
+
+@pytest.mark.parametrize("request_", [{}, {"model": "sagan:width=8,critic_width=8", "loss": "hinge"}, {"model": "mlp"}])
+def test_the_check_of_bfloat16_leaves_no_trace(request_):
+    one = made(EAGER, CPU, trick="spectral-norm:generator=true", **request_)
+    before = {player: {k: v.clone() for k, v in m.state_dict().items()} for player, m in one.modules.items()}
+    rng = torch.get_rng_state()
+    assert wrong_in_bfloat16(one.game) == ""
+    assert torch.equal(rng, torch.get_rng_state())
+    for player, modules in one.modules.items():
+        assert all(torch.equal(value, before[player][name]) for name, value in modules.state_dict().items())
+        assert all(weight.grad is None for weight in modules.parameters())
 
 
 def test_auto_is_the_fastest_mode_of_a_device_in_float32():

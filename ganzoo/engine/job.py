@@ -74,8 +74,8 @@ class Job:
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
-        self.execution = choose(options.mode, options.precision, self.device)
-        self.trainer = Trainer(run, self.data.train, self.device, self.log_every, self.execution, self._note)
+        execution = choose(options.mode, options.precision, self.device)
+        self.trainer = Trainer(run, self.data.train, self.device, self.log_every, execution, self._note)
         self.progress = Progress(self.data.sha256)
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
@@ -218,7 +218,7 @@ class Job:
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=environment(self.device, self.options.threads, self.execution, self.notes),
+            environment=environment(self.device, self.options.threads, trainer.execution, self.notes),
         )
 
     def _draw(self, network: torch.nn.Module) -> None:

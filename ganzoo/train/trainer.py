@@ -19,6 +19,7 @@ from ganzoo.train.game import build_game
 from ganzoo.train.optimizer import make_optimizer, scheduled, set_rates
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
+from ganzoo.train.self_check import checked
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, update
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
@@ -47,9 +48,10 @@ class Trainer:
             tell: is told where a step cannot be carried out like that.
         """
         recipe = run.recipe
-        self.run, self.recipe, self.device, self.execution = run, recipe, device, execution
+        self.run, self.recipe, self.device = run, recipe, device
         self.images_a_step = recipe["batch_size"] * recipe["n_critic"]
         self.game = build_game(run, device, run.seed)
+        execution = self.execution = checked(execution, self.game, tell)
         self.game.bf16 = execution.bf16
         self.modules = {player: self.game.modules(player) for player in PLAYERS}
         if execution.channels_last:
