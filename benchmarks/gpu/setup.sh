@@ -8,6 +8,12 @@ mkdir -p "$DATA"
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 date -u
 
+# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA.
+speed() {
+  (cd benchmarks/speed && timeout "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
+  date -u
+}
+
 # grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, JOBS runs side by side; what is finished by then comes back.
 grid() {
   local limit=$1 name=$2 && shift 2
