@@ -46,7 +46,8 @@ class Crew:
     def _turns(self, number: int, run: Run, folder: Path) -> Turns:
         """Carry a run out, in turns; the first builds it."""
         with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
-            job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping)
+            shared = len(self.task.runs) > 1 and self.task.options.device != "cpu"
+            job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
 
     def _ends(self, number: int, turns: Turns) -> bool:

@@ -17,6 +17,7 @@ from ganzoo.data.load import Dataset, load_dataset
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.profile import StepProfiler
+from ganzoo.engine.stopwatch import Stopwatch
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.metrics import Score, rank
 from ganzoo.evaluate.reference import Reference, reference
@@ -59,6 +60,7 @@ class Progress:
     """Of its selection score; smaller is better."""
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     device_seconds: float = 0.0
+    """Of the steps before the checkpoint."""
     evaluation_seconds: float = 0.0
     log_bytes: int = 0
     peak_memory_bytes: int = 0
@@ -67,7 +69,25 @@ class Progress:
 class Job:
     """A run in its folder."""
 
-    def __init__(self, run: Run, folder: Path, options: Options, tell: Tell, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        options: Options,
+        tell: Tell,
+        stopping: Callable[[], bool],
+        shared: bool = False,
+    ) -> None:
+        """Build the run.
+
+        Args:
+            run: what the plan decided.
+            folder: where its results go.
+            options: how it is carried out.
+            tell: is told what happens.
+            stopping: tells whether to stop after the step at work.
+            shared: whether other runs use the same GPU in the meantime.
+        """
         torch.set_num_threads(options.threads)
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
         self.data, self.extractor, self.reference, self.device = prepare(run, options)
@@ -77,6 +97,7 @@ class Job:
         execution = choose(options.mode, options.precision, self.device)
         self.trainer = Trainer(run, self.data.train, self.device, self.log_every, execution, self._note)
         self.progress = Progress(self.data.sha256)
+        self.watch = Stopwatch(self.device, shared)
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
 
@@ -116,15 +137,14 @@ class Job:
             if self.stopping():
                 self._checkpoint()
                 raise Interrupted(f"stopped at step {self.trainer.number}")
-            started = time.perf_counter()
-            if profiler is None:
-                self.trainer.step()
-            elif text := profiler.step(self.trainer):
-                self.tell(Event(kind="note", text=text))
-            evaluates = self.trainer.number in self.evaluation_steps
-            reads = evaluates or self.trainer.number % self.log_every == 0
-            bad = self._read_records() if reads else None
-            self.progress.device_seconds += time.perf_counter() - started
+            with self.watch.step():
+                if profiler is None:
+                    self.trainer.step()
+                elif text := profiler.step(self.trainer):
+                    self.tell(Event(kind="note", text=text))
+                evaluates = self.trainer.number in self.evaluation_steps
+                reads = evaluates or self.trainer.number % self.log_every == 0
+                bad = self._read_records() if reads else None
             bad = bad or (self._evaluate() if evaluates else None)
             if bad:
                 return bad
@@ -214,7 +234,7 @@ class Job:
             floor=self.reference.floor,
             protocol=self.reference.protocol,
             images_seen=trainer.images_a_step * (diverged[0] if diverged else self.steps),
-            device_seconds=round(progress.device_seconds, 3),
+            device_seconds=round(progress.device_seconds + self.watch.seconds, 3),
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
@@ -237,7 +257,10 @@ class Job:
             "run": self.run.id,
             "device": self.device.type,
             "trainer": self.trainer.state_dict(),
-            "progress": vars(self.progress),
+            "progress": {
+                **vars(self.progress),
+                "device_seconds": self.progress.device_seconds + self.watch.seconds,
+            },
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
 
