@@ -5,6 +5,12 @@ if [ -d .carry/wheels ]; then # a second load needs none
 fi
 export PYTHONPATH="$site" PYTHONUNBUFFERED=1 DATA=/tmp/data GANZOO_CACHE=/tmp/cache
 mkdir -p "$DATA"
+if [ -e .carry/data/cifar10-train.part1 ]; then # the second load comes later
+  cp .carry/data/cifar10-train.part1 "$DATA/"
+fi
+if [ -e .carry/data/mnist.tar.gz ]; then
+  tar -xzf .carry/data/mnist.tar.gz -C "$DATA"
+fi
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 date -u
 
