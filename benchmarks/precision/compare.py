@@ -2,8 +2,8 @@
 
     python benchmarks/precision/compare.py RUNS-FP32 RUNS-BF16 ...
 
-Prints Markdown: for each combination and folder the mean and standard deviation over the seeds of the first metric, of the
-last checkpoint, and p of Welch's t-test against the first folder, corrected by Holm over the folders.
+Prints Markdown: for each combination and folder the mean and standard deviation over the seeds of the first metric of
+the last checkpoint, and p of Welch's t-test against the first folder, corrected by Holm over the folders.
 """
 
 from __future__ import annotations
