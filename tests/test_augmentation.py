@@ -195,6 +195,14 @@ def test_diffaugment_cuts_out_a_square_of_half_the_side():
     assert (cut.mean(0) < 0.95).all()  # it reaches every pixel
 
 
+def test_diffaugment_rounds_its_shares_as_the_release_does():
+    """An eighth of 28 is 4 and half of 7 is 4: int(side * share + 0.5)."""
+    moved = only("translation").augment(torch.ones(500, 1, 28, 28), rng())[:, 0]
+    assert {int(rows) for rows in moved.amax(2).sum(1)} == {24, 25, 26, 27, 28}
+    hidden = 1 - only("cutout").augment(torch.ones(500, 1, 7, 7), rng())[:, 0]
+    assert max(hidden.amax(2).sum(1)) == 4
+
+
 def test_diffaugment_without_a_policy_does_nothing():
     images = noise(2, 1, 8, 8)
     assert only("nothing").augment(images, rng()) is images
