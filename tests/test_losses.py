@@ -12,6 +12,7 @@ import ganzoo
 from ganzoo.api import Targets, Verdict
 from ganzoo.registry.lookup import installed
 from ganzoo.train.step import Batch, PlayerStep
+from ganzoo.zoo.penalties import between
 
 LOSSES = ["bce", "dragan", "hinge", "lsgan", "ragan", "rpgan", "wgan", "wgan-gp", "wgan-lp"]
 WITH_TARGETS = ["dragan", "lsgan", "ragan"]
@@ -229,6 +230,14 @@ def test_one_answer_for_two_images_is_enough(name):
     if "penalty" in terms:
         assert terms["penalty"].item() == pytest.approx(40, rel=1e-5)  # the norm over both images is 3
     assert total(component("loss", name).generator(packed_step(critic, real, fake, "generator"))).isfinite()
+
+
+def test_points_between_packs_lie_on_the_lines_between_them():
+    """What is judged together is one point, whose line from fake to real has one epsilon (Gulrajani et al. 2017)."""
+    real, fake = torch.ones(40, 1, 1, 1), torch.zeros(40, 1, 1, 1)
+    pairs = between(packed_step(Linear(1.0, 2), real, fake)).detach().view(20, 2)
+    assert torch.equal(pairs[:, 0], pairs[:, 1])
+    assert len(pairs[:, 0].unique()) == 20 and 0 < pairs.min() < 0.2 and 0.8 < pairs.max() < 1
 
 
 # Clipping ------------------------------------------------------------------------------------------------------------

@@ -54,7 +54,11 @@ def gradients(step: Step, images: Tensor) -> Tensor:
 
 
 def between(step: Step) -> Tensor:
-    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017)."""
+    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017).
+
+    Images that are judged together are one point in the critic's space, and share their place on the line.
+    """
     real, fake = step.real, step.fake
-    epsilon = torch.rand(len(real), 1, 1, 1, generator=step.rng, device=real.device)
-    return torch.lerp(fake, real, epsilon).requires_grad_()
+    answers = len(step.targets.real)  # N / packing
+    epsilon = torch.rand(answers, 1, 1, 1, generator=step.rng, device=real.device)
+    return torch.lerp(fake, real, epsilon.repeat_interleave(len(real) // answers, 0)).requires_grad_()
