@@ -11,7 +11,7 @@ import ganzoo
 from ganzoo.api import Networks, Setting
 from ganzoo.errors import IncompatibleError
 from ganzoo.registry.lookup import installed
-from ganzoo.train.step import discriminator_terms, frozen, generator_terms
+from ganzoo.train.step import Batch, discriminator_terms, frozen, generator_terms
 
 SMALL = {"model": "mlp:generator=16,discriminator=16", "recipe": {"steps": 4, "batch_size": 8}}
 
@@ -73,8 +73,8 @@ def test_the_classifier_learns_classes_that_can_be_told():
     (made,) = one.game.extras["discriminator"]
     optimizer, losses = torch.optim.Adam(one.modules["discriminator"].parameters(), 1e-2), []
     for _ in range(40):
-        step = fresh_step(one, "discriminator")
-        step.real, step.fake, step.labels = pixels, pixels.clone(), labels
+        batch = Batch(pixels, pixels.clone(), torch.zeros(64, one.game.networks.latent), labels)
+        step = one._player_step("discriminator", 0, batch)
         losses.append(sum(one.game.tricks[0][1].discriminator(step).values()))
         optimizer.zero_grad()
         losses[-1].backward()

@@ -53,7 +53,7 @@ def fresh_step(one: Trainer, player: Player = "generator") -> PlayerStep:
     index = one.batches.next()
     real, labels = one._real(index), one.batches.classes(index)
     z, fake = one._fake(len(real), labels)
-    return one._player_step(player, 0, Batch(real, fake, z, labels))
+    return one._player_step(player, one.number, Batch(real, fake, z, labels))
 
 
 class Linear(nn.Module):
