@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "ganzoo.cli.report:report",
     "sample": "ganzoo.cli.sample:sample",
     "score": "ganzoo.cli.score:score",
+    "check": "ganzoo.cli.check:check",
 }
 
 
