@@ -76,7 +76,7 @@ def test_no_check_is_there_that_no_wrong_plugin_needs():
 
 def trains_with(name: str, partner: str) -> Outcome:
     (subject,) = subjects(name)
-    (outcome,) = [one for one in outcomes(subject, only=lambda check: check.name == f"trains-with-{partner}")]
+    (outcome,) = outcomes(subject, only=lambda check: check.name == f"trains-with-{partner}")
     return outcome
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "sample": "ganzoo.cli.sample:sample",
     "score": "ganzoo.cli.score:score",
     "check": "ganzoo.cli.check:check",
+    "new": "ganzoo.cli.new:new",
 }
 
 
