@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 API_VERSION = 1
-"""The version of everything in this module; a spec for another version is listed as such and never built."""
+"""The version of everything in this module. It grows when something is added that a plugin may use."""
+OLDEST_API = 1
+"""The oldest version whose plugins still work. A spec for an older or a newer one is listed as such and never built."""
 
 Kind = Literal["architecture", "loss", "trick", "dataset", "extractor"]
 Player = Literal["discriminator", "generator"]
@@ -139,7 +141,12 @@ class Spec:
     conflicts: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
     setting: Callable[[Any, Setting], Setting] | None = None
     refuse: Callable[[Any, Setting], str | None] | None = None
+    formerly: Collection[str] = ()
+    """Names that it had before: they go on working, with a warning that tells the new one."""
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Parameters that had another name before: the old name -> the new one; likewise."""
     api: int = API_VERSION
+    """The version it was written for; write the number, so that an older ganzoo can tell that it is too old."""
 
 
 @dataclass(frozen=True)

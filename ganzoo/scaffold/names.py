@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ganzoo.api import Kind
 from ganzoo.errors import ParameterError
-from ganzoo.registry.lookup import NAME, PLURALS, installed
+from ganzoo.registry.loading import NAME
+from ganzoo.registry.lookup import PLURALS, installed
 
 LONGEST = 40
 TAKEN = ("core",)

@@ -12,6 +12,7 @@ from ganzoo.errors import GanzooError, ParameterError, UnknownComponentError, di
 from ganzoo.params import Parameter, build, label, parameters, parse
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import Component, build_target, installed
+from ganzoo.registry.renames import current
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Subject:
     @property
     def params(self) -> Any:
         """The params dataclass at the given values."""
-        return build(self.spec.params, self.values, self.component.name)
+        name = self.component.name
+        return build(self.spec.params, current(self.spec, self.values, name), name)
 
     @property
     def taken(self) -> bool:

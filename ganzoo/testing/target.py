@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from ganzoo.api import Loss, Trick
-from ganzoo.registry.lookup import load_object
+from ganzoo.registry.loading import load_object
 from ganzoo.testing.check import KINDS, BrokenClaimError, Check, check, require
 from ganzoo.testing.subject import Subject
 
