@@ -190,7 +190,7 @@ PLUGINS = {
         TRICK + "def augment(self, images, rng): return images + 0.1 * torch.randn_like(images)",
     ),
     "latents of another length": Wrong(
-        "trick", "shapes", "latent gives shape (12, 7) for (12, 8)", TRICK + "def latent(self, z, rng): return z[:, 1:]"
+        "trick", "shapes", "latent gives shape (12, 31) for (12, 32)", TRICK + "def latent(self, z, rng): return z[:, 1:]"
     ),
     "a latent hook in place": Wrong(
         "trick", "inputs-kept", "what latent is given was changed in place",

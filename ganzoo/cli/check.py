@@ -100,6 +100,8 @@ class _Spoken(_Silent):
     def tell(self, outcome: Outcome) -> None:
         """Show one check."""
         self.count[outcome.verdict] = self.count.get(outcome.verdict, 0) + 1
+        if outcome.verdict == "not tried":  # counted below: a line for each would hide what failed
+            return
         mark = click.style(f"{MARKS[outcome.verdict]:9}", fg=COLOURS[outcome.verdict] if is_terminal() else None)
         again = outcome.verdict == "skipped" and outcome.message in self.said
         message = "for the same reason" if again else outcome.message
@@ -110,7 +112,8 @@ class _Spoken(_Silent):
             click.echo(f"            fix: {outcome.check.fix}")
 
     def __exit__(self, *_: object) -> None:
-        click.echo(f"  {', '.join(f'{number} {verdict}' for verdict, number in self.count.items())}\n")
+        counted = ", ".join(f"{number} {verdict}" for verdict, number in self.count.items())
+        click.echo(f"  {counted}{', which stand on what failed' if 'not tried' in self.count else ''}\n")
 
 
 def _list(as_json: bool) -> None:

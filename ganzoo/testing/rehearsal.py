@@ -28,7 +28,7 @@ USUAL = {"architecture": "ganzoo-core/mlp", "loss": "ganzoo-core/bce", "dataset"
 """The partners that are tried first: they go with almost everything, and are small."""
 DATASETS = ("digits", "mnist", "cifar10", "stacked-mnist", "ring")
 """Of five shapes, known without a file: 1x8x8, 1x28x28, 3x32x32, 3x28x28 and points in the plane."""
-SMALL = {"width": 16, "critic_width": 16, "latent": 8, "generator": (32, 32), "discriminator": (32, 32)}
+SMALL = {"width": 16, "critic_width": 16, "latent": 32, "generator": (32, 32), "discriminator": (32, 32)}
 """What makes a built-in partner small, where it has such a parameter. What is checked keeps its own values."""
 BATCH = 12
 """Images in a batch: a multiple of every group and pack that is usual."""

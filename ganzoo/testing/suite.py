@@ -17,7 +17,8 @@ from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject
 
 OWN = Path(ganzoo.__file__).parent
-Verdict = Literal["passed", "failed", "expected", "unexpected", "skipped"]
+Verdict = Literal["passed", "failed", "expected", "unexpected", "skipped", "not tried"]
+"""Skipped: it means nothing here. Not tried: it stands on a stage that failed."""
 ALL: tuple[Check, ...] = (
     *description.CHECKS,
     *target.CHECKS,
@@ -70,7 +71,7 @@ def outcomes(
     failed: Check | None = None
     for check in filter(only, checks(subject, together)):
         if failed and failed.stage != check.stage:
-            yield Outcome(check, "skipped", f"first mend {failed.name}")
+            yield Outcome(check, "not tried", f"first mend {failed.name}")
             continue
         found = carry_out(check, subject)
         if check.name in expected and found.verdict != "skipped":
