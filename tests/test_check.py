@@ -246,3 +246,14 @@ def test_an_expected_failure_of_no_check_is_refused():
 def test_the_command_line_is_light_until_it_checks():
     code = "import sys\nimport ganzoo.cli.check, ganzoo.testing\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.usefixtures("two_faults")
+def test_in_a_terminal_every_line_is_there_too(monkeypatch):
+    monkeypatch.setattr("ganzoo.cli.check.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    code, shown = run("wrong", "--alone")
+    words = " ".join(shown.split())
+    assert code == 1
+    assert "FAILED inputs-kept: step.fake was changed in place why Loss and tricks share one step" in words
+    assert max(map(len, shown.splitlines())) <= 70

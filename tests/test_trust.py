@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import json
 import subprocess
 import sys
@@ -183,6 +185,17 @@ def test_the_api_is_what_it_was():
     """Where this fails on purpose, docs/api-policy.md says what may change."""
     done = subprocess.run([sys.executable, ROOT / "tools" / "render_api.py", "--check"], check=False)
     assert done.returncode == 0, "ganzoo.api changed; if that is meant: python tools/render_api.py"
+
+
+def test_everything_in_the_api_is_documented():
+    source = ast.parse((ROOT / "ganzoo" / "api.py").read_text(encoding="utf-8"))
+    for cls in (node for node in source.body if isinstance(node, ast.ClassDef)):
+        for member, after in itertools.zip_longest(cls.body, cls.body[1:]):
+            if isinstance(member, ast.FunctionDef):
+                assert ast.get_docstring(member) or member.name == "__init__", f"{cls.name}.{member.name}"
+            elif isinstance(member, ast.AnnAssign):
+                explained = isinstance(after, ast.Expr) or "help" in ast.unparse(member)
+                assert explained, f"{cls.name}.{ast.unparse(member.target)}"
 
 
 # What took part ------------------------------------------------------------------------------------------------------

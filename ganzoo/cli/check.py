@@ -24,7 +24,7 @@ MARKS = {
     "unexpected": "PASSED",
     "skipped": "skipped",
 }
-COLOURS = {"passed": "green", "failed": "red", "expected": "yellow", "unexpected": "red", "skipped": "bright_black"}
+COLOURS = {"passed": "green", "failed": "red", "expected": "yellow", "unexpected": "red", "skipped": "dim"}
 
 
 @click.command()
@@ -59,8 +59,7 @@ def _carried_out(subject: Subject, together: bool, silent: bool) -> Iterator[dic
     """Yield each check's row as soon as it is carried out, and show it unless silent."""
     from ganzoo.testing.suite import outcomes  # noqa: PLC0415  (torch)
 
-    say = _Silent() if silent else _Spoken(subject)
-    with say:
+    with _Silent() if silent else _Drawn(subject) if is_terminal() else _Plain(subject) as say:
         for outcome in outcomes(subject, together=together):
             say.tell(outcome)
             yield _row(subject, outcome)
@@ -88,32 +87,94 @@ class _Silent:
         return
 
 
-class _Spoken(_Silent):
-    """Shows a line a check, with why and what to do where it failed; in colour where a person is looking."""
+class _Plain(_Silent):
+    """Shows a line a check, with why and what to do where it failed."""
 
     def __init__(self, subject: Subject) -> None:
         component = subject.component
-        click.echo(f"{subject.title}, from {component.distribution} {component.version}")
+        self.title = f"{subject.title}, from {component.distribution} {component.version}"
         self.count: dict[str, int] = {}
         self.said: set[str] = set()
+
+    def __enter__(self) -> _Plain:
+        self.heading(self.title)
+        return self
 
     def tell(self, outcome: Outcome) -> None:
         """Show one check."""
         self.count[outcome.verdict] = self.count.get(outcome.verdict, 0) + 1
         if outcome.verdict == "not tried":  # counted below: a line for each would hide what failed
             return
-        mark = click.style(f"{MARKS[outcome.verdict]:9}", fg=COLOURS[outcome.verdict] if is_terminal() else None)
         again = outcome.verdict == "skipped" and outcome.message in self.said
         message = "for the same reason" if again else outcome.message
-        click.echo(f"  {mark} {outcome.check.name}{f': {message}' if message else ''}")
+        self.line(outcome.verdict, outcome.check.name + (f": {message}" if message else ""))
         self.said.add(outcome.message)
         if outcome.bad:
-            click.echo(f"            why: {outcome.check.reason}")
-            click.echo(f"            fix: {outcome.check.fix}")
+            self.reason("why", outcome.check.reason)
+            self.reason("fix", outcome.check.fix)
 
     def __exit__(self, *_: object) -> None:
         counted = ", ".join(f"{number} {verdict}" for verdict, number in self.count.items())
-        click.echo(f"  {counted}{', which stand on what failed' if 'not tried' in self.count else ''}\n")
+        self.heading(f"  {counted}{', which stand on what failed' if 'not tried' in self.count else ''}\n")
+
+    def heading(self, text: str) -> None:
+        """Show a line above or below the checks."""
+        click.echo(text)
+
+    def line(self, verdict: str, text: str) -> None:
+        """Show a check on a line."""
+        click.echo(f"  {MARKS[verdict]:9} {text}")
+
+    def reason(self, word: str, text: str) -> None:
+        """Show why a check is there, or what to do."""
+        click.echo(f"            {word}: {text}")
+
+
+class _Drawn(_Plain):
+    """The same in colour, wrapped to the terminal, with a line below that says how far it has come."""
+
+    def __init__(self, subject: Subject) -> None:
+        from rich.console import Console  # noqa: PLC0415  (which a pipe need not wait for)
+
+        super().__init__(subject)
+        self.console = Console(highlight=False)
+        self.status = self.console.status("checking")
+
+    def __enter__(self) -> _Drawn:
+        super().__enter__()
+        self.status.start()
+        return self
+
+    def tell(self, outcome: Outcome) -> None:
+        """Show one check, and how many there were."""
+        super().tell(outcome)
+        self.status.update(f"checking: {sum(self.count.values())} done")
+
+    def __exit__(self, *arguments: object) -> None:
+        self.status.stop()
+        super().__exit__(*arguments)
+
+    def heading(self, text: str) -> None:
+        """Show it in bold."""
+        self.console.print(text, style="bold", markup=False)
+
+    def line(self, verdict: str, text: str) -> None:
+        """Show the verdict in its colour, and hang what is too long for a line below."""
+        self._hang(MARKS[verdict], text, 12, COLOURS[verdict])
+
+    def reason(self, word: str, text: str) -> None:
+        """Show it below its check."""
+        self._hang(f"          {word}", text, 17, "bold")
+
+    def _hang(self, mark: str, text: str, indent: int, style: str) -> None:
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        row = Table.grid(padding=0)
+        row.add_column(width=indent)
+        row.add_column(overflow="fold")
+        row.add_row(Text(f"  {mark}", style=style), Text(text))
+        self.console.print(row)
 
 
 def _list(as_json: bool) -> None:

@@ -143,7 +143,10 @@ def restricted(distributions: Iterable[str]) -> Generator[None]:
         UnknownComponentError: no installed distribution that registers anything is called that.
     """
     words = [normalise(word.strip()) for text in distributions for word in text.split(",") if word.strip()]
-    known = {entry.distribution for entry in scan()[0]} if words else set[str]()
+    if not words:
+        yield
+        return
+    known = {entry.distribution for entry in scan()[0]}
     for word in words:
         if word not in known:
             raise UnknownComponentError(f'no distribution "{word}" registers anything{did_you_mean(word, known)}')
