@@ -12,7 +12,7 @@ import torch
 
 import ganzoo
 from ganzoo.registry.loading import one_line
-from ganzoo.testing import data, description, features, networks, passes, playing, target, training
+from ganzoo.testing import data, description, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject
 
@@ -25,6 +25,7 @@ ALL: tuple[Check, ...] = (
     *networks.CHECKS,
     *passes.CHECKS,
     *playing.CHECKS,
+    *hooks.CHECKS,
     *data.CHECKS,
     *features.CHECKS,
     *training.CHECKS,
