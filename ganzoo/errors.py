@@ -65,7 +65,8 @@ class RenamedWarning(FutureWarning):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `'; did you mean "x"?'` for the nearest known name, or a list of the known names."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    swapped = [one for one in known if sorted(one) == sorted(name)]  # two letters in the other's place: modle
+    near = swapped or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known: {', '.join(known)}" if known else ""

@@ -45,7 +45,9 @@ def plan(suite: str | Path | None = None, **request: Any) -> Plan:
 def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     """Train and score a grid, continuing what was interrupted, and return its table (`ganzoo bench`).
 
-    Takes what `plan` takes, and `out` (the results folder), `device` (`"auto"`, `"cpu"` or `"cuda"`) and `jobs`.
+    Takes what `plan` takes, and `out` (the results folder), `device` (`"auto"`, `"cpu"` or `"cuda"`), `mode` (`"auto"`,
+    `"eager"`, `"fast"` or `"graph"`), `precision` (`"auto"`, `"fp32"`, `"tf32"` or `"bf16"`), `jobs`, and `profile`
+    (whether to trace the runs, one at a time).
     """
     from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
     from ganzoo.engine.watch import Silent  # noqa: PLC0415
@@ -53,7 +55,7 @@ def bench(suite: str | Path | None = None, **request: Any) -> Summary:
 
     made, options = plan_from(request, None if suite is None else Path(suite))
     out = options.out or default_out(made)
-    run_grid(made, out, Silent(), options.device, options.jobs)
+    run_grid(made, out, Silent(), options)
     return report(out)
 
 

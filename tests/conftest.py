@@ -35,6 +35,17 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def double() -> Iterator[None]:
+    """Compute in float64. GANs are chaotic: in float32, differences of rounding grow to 1e-3 within 20 steps."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.fixture
 def make_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeDistribution]:
     """Return a function that installs a distribution in a folder at the front of sys.path, for one test.
 

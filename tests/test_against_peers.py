@@ -238,13 +238,20 @@ class Files(NamedTuple):
     def files(self) -> list[Path]:
         return [file for folder in self.folders for file in sorted(folder.iterdir())]
 
+    def images(self) -> Tensor:
+        """uint8 of shape (2 COUNT, 3, 8, 8)."""
+        return torch.stack([torch.tensor(np.asarray(Image.open(file))).permute(2, 0, 1) for file in self.files()])
+
 
 COUNT = 8
 """Images a folder."""
 FEW = slice(4)
 """Features of which eight images give a regular covariance, as the matrix square root of some peers needs."""
-CLOSE = 1e-3
-"""Relative: networks that convolve in another order, and one with random weights makes 1e-5 of a rounding error."""
+CLOSE = 1e-5
+"""Relative, of scores from files: networks convolve in another order, in float32. Their features differ by 8e-7, so
+that distances differ by up to 4e-6; scores of the same features agree to 1e-6."""
+FLOAT32_KERNEL = 5e-5
+"""Relative: torch-fidelity and torchmetrics compute the kernel in the features' float32, which moves it by 1.3e-5."""
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +277,7 @@ def halves(tensor: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assert_close(found: tuple[np.ndarray, np.ndarray], expected: np.ndarray) -> None:
-    assert np.linalg.norm(np.concatenate(found) - expected) < 2e-4 * np.linalg.norm(expected)
+    assert np.linalg.norm(np.concatenate(found) - expected) < 2e-6 * np.linalg.norm(expected)
 
 
 def few(parts: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -314,22 +321,67 @@ def resize_as_pytorch_fid(images: Tensor, size: tuple[int, int], align_corners: 
     return 128 + 128 * (2 * resized - 1)
 
 
+def fidelity_network(files: Files) -> tuple[Tensor, Tensor]:
+    """Return the features and logits that torch-fidelity's network, left as it is, finds in the images."""
+    theirs = peer("torch_fidelity.feature_extractor_inceptionv3")
+    layers, weights = ["2048", "logits_unbiased"], str(weights_path())
+    return theirs.FeatureExtractorInceptionV3("theirs", layers, feature_extractor_weights_path=weights)(files.images())
+
+
 @pytest.mark.slow
-def test_every_score_of_torch_fidelity_from_files(files, monkeypatch):
-    """With pytorch-fid's preprocessing, so that all else is compared: network, logits without bias, scores."""
-    network = peer("torch_fidelity.feature_extractor_inceptionv3")
-    monkeypatch.setattr(network, "interpolate_bilinear_2d_like_tensorflow1x", resize_as_pytorch_fid)
+@pytest.mark.parametrize("protocol", ["pytorch-fid", "tf-compat"])
+def test_every_score_of_torch_fidelity_from_files(files, protocol, monkeypatch):
+    """As it is, and with pytorch-fid's preprocessing; by its network and by ours."""
+    if protocol == "pytorch-fid":
+        network = peer("torch_fidelity.feature_extractor_inceptionv3")
+        monkeypatch.setattr(network, "interpolate_bilinear_2d_like_tensorflow1x", resize_as_pytorch_fid)
     scores = {"isc": True, "fid": True, "kid": True, "prc": True}
     settings = {"isc_splits": 1, "kid_subsets": 1, "kid_subset_size": COUNT, "prc_neighborhood": 5}
     means = {"cuda": False, "cache": False, "verbose": False, "save_cpu_ram": True, "batch_size": COUNT}
     weights = {"feature_extractor": "inception-v3-compat", "feature_extractor_weights_path": str(weights_path())}
-    found = peer("torch_fidelity").calculate_metrics(
+    expected = peer("torch_fidelity").calculate_metrics(
         input1=str(files.folders[0]), input2=str(files.folders[1]), **scores, **settings, **means, **weights
     )
-    fake, real = files.features
-    precision, recall, _, _ = manifold(real, fake, 5)
-    assert frechet_distance_of_features(real, fake) == pytest.approx(found["frechet_inception_distance"], rel=CLOSE)
-    assert classifier_score(files.logits[0], splits=1)[0] == pytest.approx(found["inception_score_mean"], rel=CLOSE)
-    assert kernel_distance(real, fake)[0] == pytest.approx(found["kernel_inception_distance_mean"], rel=CLOSE)
-    assert precision == pytest.approx(found["precision"], abs=1e-6)
-    assert recall == pytest.approx(found["recall"], abs=1e-6)
+    ours = inception(InceptionParams(protocol=protocol))(files.images())
+    for features, logits in (fidelity_network(files), ours[:2]):
+        fake, real = halves(features)
+        found = manifold(real, fake, 5)
+        frechet, kernel = frechet_distance_of_features(real, fake), kernel_distance(real, fake)[0]
+        score = classifier_score(halves(logits)[0], splits=1)[0]
+        assert score == pytest.approx(expected["inception_score_mean"], rel=1e-6)
+        assert frechet == pytest.approx(expected["frechet_inception_distance"], rel=CLOSE)
+        assert kernel == pytest.approx(expected["kernel_inception_distance_mean"], rel=FLOAT32_KERNEL)
+        assert found[:2] == pytest.approx((expected["precision"], expected["recall"]), abs=1e-6)
+    same = halves(fidelity_network(files)[0])
+    assert frechet_distance_of_features(*few(same)) == pytest.approx(torch_fidelity(*few(same), monkeypatch), rel=1e-6)
+    exact = (same[0].astype(np.float64), same[1].astype(np.float64))
+    assert kernel_distance(*same)[0] == pytest.approx(torch_fidelity_kid(*exact), rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Metric `.*` will save all:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:std\(\). degrees of freedom is <= 0:UserWarning")
+def test_every_score_of_torchmetrics_from_files(files):
+    """Without antialiasing, which is its own default, its network is torch-fidelity's; so are its scores."""
+
+    def network(layer: str) -> Any:
+        theirs = peer("torchmetrics.image.fid").NoTrainInceptionV3(
+            "inception-v3-compat", [layer], str(weights_path()), antialias=False
+        )
+        theirs.num_features = 2048
+        return theirs
+
+    images = files.images()
+    frechet = peer("torchmetrics.image.fid").FrechetInceptionDistance(network("2048"))
+    kernel = peer("torchmetrics.image.kid").KernelInceptionDistance(network("2048"), subsets=1, subset_size=COUNT)
+    for metric in (frechet, kernel):
+        metric.update(images[COUNT:], real=True)
+        metric.update(images[:COUNT], real=False)
+    classifier = peer("torchmetrics.image.inception").InceptionScore(network("logits_unbiased"), splits=1)
+    classifier.update(images[:COUNT])
+    features, logits, _ = inception(InceptionParams(protocol="tf-compat"))(images)
+    fake, real = halves(features)
+    assert frechet_distance_of_features(real, fake) == pytest.approx(frechet.compute().item(), rel=CLOSE)
+    assert kernel_distance(real, fake)[0] == pytest.approx(kernel.compute()[0].item(), rel=FLOAT32_KERNEL)
+    found = classifier_score(halves(logits)[0], splits=1)[0]
+    assert found == pytest.approx(classifier.compute()[0].item(), rel=1e-6)

@@ -11,6 +11,7 @@ from zoo import Linear, component, fresh_step, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Progress, Rates, Setting, Verdict
+from ganzoo.errors import IncompatibleError
 from ganzoo.params import build
 from ganzoo.registry.lookup import installed
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, generator_terms
@@ -88,7 +89,7 @@ def test_a_resumed_run_ends_bit_identical(text):
         assert all(torch.equal(*pair) and pair[0].isfinite().all() for pair in pairs)
 
 
-@pytest.mark.parametrize("text", ["diffaugment", "ada:start=0.9", "consistency:shift=2"])
+@pytest.mark.parametrize("text", ["diffaugment", "ada:start=0.9,images=0", "consistency:shift=2"])
 def test_a_gradient_penalty_trains_through_it(text):
     one = trainer(model="dcgan:width=4,critic_norm=none", loss="wgan-gp", trick=text, recipe=SHORT)
     discriminator_terms(one.game, fresh_step(one, "discriminator"))["wgan-gp/penalty"].backward()
@@ -137,7 +138,7 @@ def test_a_shift_is_a_crop_of_the_padded_image_and_every_shift_is_drawn(reflect)
 
 def test_hflip_mirrors_the_dataset_and_leaves_generated_images_alone():
     plain, flipped = (trainer(trick=trick, recipe=SHORT) for trick in ((), "hflip"))
-    before, after = plain._real()[0], flipped._real()[0]
+    before, after = (one._real(one.batches.next()) for one in (plain, flipped))
     same, mirrored = ((after == images).flatten(1).all(1) for images in (before, before.flip(3)))
     assert (same | mirrored).all() and same.any() and mirrored.any()
     step = fresh_step(flipped)
@@ -192,6 +193,14 @@ def test_diffaugment_cuts_out_a_square_of_half_the_side():
     assert torch.equal((1 - cut).sum((1, 2)), heights * widths)  # a rectangle, whole unless it meets the edge
     assert set(heights.tolist()) == set(widths.tolist()) == {2, 3, 4}
     assert (cut.mean(0) < 0.95).all()  # it reaches every pixel
+
+
+def test_diffaugment_rounds_its_shares_as_the_release_does():
+    """An eighth of 28 is 4 and half of 7 is 4: int(side * share + 0.5)."""
+    moved = only("translation").augment(torch.ones(500, 1, 28, 28), rng())[:, 0]
+    assert {int(rows) for rows in moved.amax(2).sum(1)} == {24, 25, 26, 27, 28}
+    hidden = 1 - only("cutout").augment(torch.ones(500, 1, 7, 7), rng())[:, 0]
+    assert max(hidden.amax(2).sum(1)) == 4
 
 
 def test_diffaugment_without_a_policy_does_nothing():
@@ -363,10 +372,40 @@ def test_p_follows_a_discriminator_in_training():
     assert one.game.tricks[0][1].overfitting.p.item() == pytest.approx(0.4)
 
 
-def test_ada_and_paired_logits_exclude_each_other_unless_p_is_fixed():
-    spec = installed().get("trick", "ada").usable_spec
-    assert set(spec.conflicts(build(spec.params, {}, "ada"))) == {"paired"}
-    assert not spec.conflicts(build(spec.params, {"images": 0}, "ada"))
+class Constant(torch.nn.Module):
+    """Gives every image the same logit."""
+
+    def __init__(self, logit: float) -> None:
+        super().__init__()
+        self.logit = logit
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return 0 * images.flatten(1).sum(1) + self.logit
+
+
+def takes_zero_for_the_border(loss: str) -> bool:
+    """Whether a discriminator that cannot tell real from fake does best near 0, and as badly on either side of it."""
+    images = noise(4, 1, 2, 2)
+    costs = {}
+    for logit in (-3.0, 0.0, 3.0):
+        terms = component("loss", loss).discriminator(step_on(Constant(logit), images, images.clone()))
+        costs[logit] = sum(term.item() for term in terms.values())
+    return costs[3] > costs[0] + 1e-3 and costs[-3] == pytest.approx(costs[3])
+
+
+@pytest.mark.parametrize("loss", [one.name for one in installed().of("loss") if one.distribution == "ganzoo-core"])
+def test_ada_reads_the_sign_of_logits_only_where_zero_is_the_border(loss):
+    """Of a Wasserstein critic all logits may move by a constant, and so may its r_t; least squares aims at 0 and 1."""
+    if takes_zero_for_the_border(loss):
+        assert ganzoo.plan(model="mlp", loss=loss, trick="ada").runs
+    else:
+        with pytest.raises(IncompatibleError, match="sign of a real logit"):
+            ganzoo.plan(model="mlp", loss=loss, trick="ada")
+
+
+@pytest.mark.parametrize("loss", ["rpgan", "wgan-gp"])
+def test_a_fixed_p_goes_with_every_loss(loss):
+    assert ganzoo.plan(model="mlp", loss=loss, trick="ada:images=0,start=0.2").runs
 
 
 # Consistency --------------------------------------------------------------------------------------------------------

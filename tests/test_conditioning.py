@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from zoo import component, fresh_step, step_on, trainer
+from zoo import component, fresh_step, networks, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Networks, Setting
@@ -90,6 +90,17 @@ def test_both_networks_are_told_the_class():
     z = torch.randn(1, one.game.networks.latent)
     images = [one.game.networks.generator(z, torch.tensor([y])) for y in (1, 2)]
     assert not torch.equal(*images)
+
+
+def test_the_projection_adds_the_product_of_features_and_the_vector_of_the_class():
+    """D(x, y) = D(x) + e_y . f(x) (Miyato & Koyama 2018, equation 3), whatever head there was."""
+    setting = Setting((1, 8, 8), 10)
+    plain = networks("mlp", setting)
+    made = component("trick", "projection").wrap(plain, setting)
+    f, y = torch.randn(4, plain.features), torch.tensor([3, 0, 9, 3])
+    e = made.head.get_parameter("classes.weight")
+    expected = plain.head(f, None) + torch.stack([e[c] @ features for c, features in zip(y.tolist(), f, strict=True)])
+    assert e.shape == (10, plain.features) and torch.allclose(made.head(f, y), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("trick", ["auxiliary-classifier", "projection"])

@@ -12,6 +12,7 @@ import ganzoo
 from ganzoo.api import Targets, Verdict
 from ganzoo.registry.lookup import installed
 from ganzoo.train.step import Batch, PlayerStep
+from ganzoo.zoo.penalties import between
 
 LOSSES = ["bce", "dragan", "hinge", "lsgan", "ragan", "rpgan", "wgan", "wgan-gp", "wgan-lp"]
 WITH_TARGETS = ["dragan", "lsgan", "ragan"]
@@ -231,13 +232,21 @@ def test_one_answer_for_two_images_is_enough(name):
     assert total(component("loss", name).generator(packed_step(critic, real, fake, "generator"))).isfinite()
 
 
+def test_points_between_packs_lie_on_the_lines_between_them():
+    """What is judged together is one point, whose line from fake to real has one epsilon (Gulrajani et al. 2017)."""
+    real, fake = torch.ones(40, 1, 1, 1), torch.zeros(40, 1, 1, 1)
+    pairs = between(packed_step(Linear(1.0, 2), real, fake)).detach().view(20, 2)
+    assert torch.equal(pairs[:, 0], pairs[:, 1])
+    assert len(pairs[:, 0].unique()) == 20 and 0 < pairs.min() < 0.2 and 0.8 < pairs.max() < 1
+
+
 # Clipping ------------------------------------------------------------------------------------------------------------
 
 
 def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     for _ in range(5):
-        one._discriminator_step()
+        one._discriminator_step(0)
         weights = torch.cat([weight.flatten() for weight in one.modules["discriminator"].parameters()])
         assert weights.abs().max().item() == pytest.approx(0.01)
     assert max(weight.abs().max().item() for weight in one.modules["generator"].parameters()) > 0.1
@@ -246,7 +255,7 @@ def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
 def test_the_generators_step_clips_nothing():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     before = [weight.clone() for weight in one.modules["discriminator"].parameters()]
-    one._generator_step()
+    one._generator_step(0)
     assert all(map(torch.equal, before, one.modules["discriminator"].parameters()))
 
 

@@ -408,9 +408,16 @@ def test_images_are_sampled_as_an_array_too(
 
 
 @pytest.mark.slow
-def test_a_mixture_cannot_be_scored_on_images(tmp_path: Path):
-    with pytest.raises(IncompatibleError, match="choose the dataset ring or grid"):
-        ganzoo.bench(
-            model="mlp", loss="bce", dataset="digits", extractor="mixture", samples=50, recipe={"steps": 1},
-            device="cpu", out=tmp_path / "out",
-        )  # fmt: skip
+def test_a_run_on_points_is_scored_by_the_modes_of_the_real_ones(bench: Path):
+    """Whichever way the network is named, and also against another mixture than the run was trained on."""
+    (own,) = ganzoo.score(run_of(bench, "grid"), device="cpu").rows
+    (named,) = ganzoo.score(run_of(bench, "grid"), extractor="mixture", device="cpu").rows
+    assert own.score == named.score
+    assert ganzoo.score(run_of(bench, "ring"), against="grid", device="cpu").protocol.classes == 25
+
+
+def test_a_dataset_of_points_is_scored_by_its_own_modes():
+    """Every held-out point of the grid is near a mode of the grid, and few are near one of a ring."""
+    found = ganzoo.score("grid@test", against="grid", extractor="mixture", metrics="modes,quality", device="cpu")
+    assert found.rows[0].score["modes"] == 25
+    assert found.rows[0].score["quality"] > 0.98

@@ -8,7 +8,7 @@ from torch import nn
 from zoo import Linear, component, step_on, trainer
 
 import ganzoo
-from ganzoo.api import NoParams, Trick, Verdict
+from ganzoo.api import NoParams, Progress, Rates, Trick, Verdict
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms
 
 PENALTIES = ["gradient-penalty", "r1", "r2"]
@@ -33,8 +33,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
     return real.requires_grad_(), (2 * fake).requires_grad_()
 
 
-def penalty(name: str, critic: nn.Module, number: int = 0, **values) -> torch.Tensor:
-    return component("trick", name, **values).discriminator(step_on(critic, *images(), number=number))["penalty"]
+def penalty(name: str, critic: nn.Module, **values) -> torch.Tensor:
+    return component("trick", name, **values).discriminator(step_on(critic, *images()))["penalty"]
 
 
 # Known gradients -----------------------------------------------------------------------------------------------------
@@ -133,9 +133,15 @@ def test_where_images_are_packed_the_gradient_is_that_of_the_pack(name, values, 
 def test_a_lazy_penalty_comes_in_every_kth_step_k_times_as_strong(name):
     each = penalty(name, Bowl()).item()
     lazy = component("trick", name, interval=4)
-    terms = [lazy.discriminator(step_on(Bowl(), *images(), number=number)) for number in range(8)]
+    terms = [scheduled(lazy, number).discriminator(step_on(Bowl(), *images())) for number in range(8)]
     assert [len(found) for found in terms] == [1, 0, 0, 0, 1, 0, 0, 0]
     assert terms[0]["penalty"].item() == terms[4]["penalty"].item() == pytest.approx(4 * each, rel=1e-6)
+
+
+def scheduled(trick: Trick, number: int) -> Trick:
+    """Tell a trick which step comes next, as the trainer does."""
+    trick.schedule(Rates(1.0, 1.0, 0.0, 0.9, 0.0), Progress(number, 100, 0))
+    return trick
 
 
 # With a loss ---------------------------------------------------------------------------------------------------------
@@ -161,10 +167,11 @@ def test_a_penalty_at_real_or_fake_images_costs_no_pass_of_its_own(tricks, passe
 
 
 def fresh_discriminator_step(one) -> PlayerStep:
-    real, labels = one._real()
+    index = one.batches.next()
+    real, labels = one._real(index), one.batches.classes(index)
     with torch.no_grad():
         z, fake = one._fake(len(real), labels)
-    return one._player_step("discriminator", Batch(real, fake, z, labels))
+    return one._player_step("discriminator", 0, Batch(real, fake, z, labels))
 
 
 class Doubled(Trick[NoParams]):
@@ -225,10 +232,10 @@ def test_r1_makes_the_dirac_gan_converge():
 def test_weight_clipping_keeps_any_losss_critic_within_the_clip():
     one = trainer(loss="hinge", trick="weight-clipping:clip=0.02", recipe=SHORT)
     for _ in range(3):
-        one._discriminator_step()
+        one._discriminator_step(0)
         critic = [weight.abs().max().item() for weight in one.modules["discriminator"].parameters()]
         assert max(critic) == pytest.approx(0.02)
-    one._generator_step()
+    one._generator_step(0)
     assert max(weight.abs().max().item() for weight in one.modules["generator"].parameters()) > 0.1
 
 

@@ -352,6 +352,34 @@ def test_the_dataset_chooses_the_extractor_unless_the_user_does():
     assert only(plan(dataset="mnist", extractor="inception")).evaluation.extractor.name == "inception"
 
 
+@pytest.mark.parametrize("asked", ["mixture", "ganzoo-core/mixture", "mixture:layout=grid", "mixture:modes=9,sd=0.01"])
+def test_an_extractor_that_knows_its_data_is_about_that_very_data(asked):
+    """Named without parameters, a mixture's modes are those of the dataset, and not of a default ring."""
+    dataset = "grid:side=3,sd=0.01"
+    assert only(plan(model="mlp", dataset=dataset, extractor=asked)) == only(plan(model="mlp", dataset=dataset))
+
+
+def test_an_extractor_that_knows_other_data_is_refused():
+    with pytest.raises(IncompatibleError, match=r"mixture:modes=4 is about other data.*is mixture; leave out"):
+        plan(model="mlp", dataset="ring", extractor="mixture:modes=4")
+    with pytest.raises(ParameterError, match='did you mean "modes"'):
+        plan(model="mlp", dataset="ring", extractor="mixture:mods=4")
+    with pytest.raises(ParameterError, match=r"sd=0.05 must be.*that of the data's own, mixture:layout"):
+        plan(model="mlp", dataset="grid", extractor="mixture:layout=ring")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "extractor", "reason"),
+    [
+        ("ring", "digits-cnn", "ring has points, no images, and digits-cnn looks at images"),
+        ("digits", "mixture", "digits has images, no points, and mixture looks at points"),
+    ],
+)
+def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, extractor, reason):
+    with pytest.raises(IncompatibleError, match=reason):
+        plan(model="mlp", dataset=dataset, extractor=extractor)
+
+
 # Bad requests --------------------------------------------------------------------------------------------------------
 
 
@@ -423,8 +451,8 @@ def test_a_flag_that_is_right_hides_a_bad_value_of_the_suite(suite):
 
 def test_how_to_run_comes_from_flags_over_the_suite(suite):
     file = suite(GRID + 'device = "cuda"\njobs = 3\nout = "there"\n')
-    assert plan_from({"device": "cpu", "out": None}, file)[1] == RunOptions("cpu", 3, Path("there"))
-    assert plan_from({"model": "dcgan", "loss": "bce"}, None)[1] == RunOptions("auto", None, None)
+    assert plan_from({"device": "cpu", "out": None}, file)[1] == RunOptions("cpu", jobs=3, out=Path("there"))
+    assert plan_from({"model": "dcgan", "loss": "bce"}, None)[1] == RunOptions()
 
 
 @pytest.mark.parametrize(

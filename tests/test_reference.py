@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +14,16 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 import ganzoo
 from ganzoo.api import Extracted, Images
 from ganzoo.data.load import Dataset
 from ganzoo.errors import DataError
+from ganzoo.evaluate import manifold
+from ganzoo.evaluate.manifold import squared_radii
 from ganzoo.evaluate.reference import Reference, reference
+from ganzoo.evaluate.scorer import extract, real_batches, score
 from ganzoo.planning.run import Evaluation
 
 CPU = torch.device("cpu")
@@ -105,7 +113,14 @@ def tampered(file: Path) -> None:
     np.savez(file, allow_pickle=False, **{**arrays, "mean": arrays["mean"] + 1})
 
 
-@pytest.mark.parametrize("damage", [cut, empty, tampered])
+def flagged(file: Path) -> None:
+    """One bit of the zip's directory says that a member is encrypted."""
+    content = bytearray(file.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, empty, tampered, flagged])
 def test_a_damaged_reference_is_computed_anew(tmp_path, damage):
     first = refer(tmp_path)
     damage(stored(tmp_path))
@@ -121,6 +136,63 @@ def test_several_at_once_compute_it_once(tmp_path):
         found = list(pool.map(lambda network: refer(tmp_path, network), networks))
     assert all(equal(one, found[0]) for one in found)
     assert sorted(network.seen for network in networks)[:3] == [2, 2, 2]
+
+
+ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+from test_reference import Pixels, refer
+
+class Told(Pixels):
+    def __call__(self, images):
+        print("looking", flush=True)
+        return super().__call__(images)
+
+network = Told()
+print(refer(Path(sys.argv[1]), network).floor["fid"], network.seen)
+"""
+
+
+def test_a_process_waits_for_another_that_computes_it(tmp_path):
+    """This one holds the lock until the other has asked, and then leaves what it has computed."""
+    floor = refer(tmp_path / "ours").floor["fid"]
+    file = tmp_path / "shared" / "references" / stored(tmp_path / "ours").name
+    file.parent.mkdir(parents=True)
+    command = [sys.executable, "-c", ANOTHER_PROCESS, str(tmp_path / "shared")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with FileLock(f"{file}.lock"):
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+        assert other.stdout and other.stdout.readline() == "looking\n"  # at two images, to learn the width
+        refer(tmp_path / "again")
+        (file.parent / "new").write_bytes(stored(tmp_path / "again").read_bytes())
+        (file.parent / "new").replace(file)
+    printed, _ = other.communicate()
+    assert printed.split() == [str(floor), "2"]
+
+
+def test_it_keeps_the_radii_of_real_images_so_that_a_score_takes_only_those_of_the_fakes(tmp_path, monkeypatch):
+    metrics = ("prdc",)
+    kept = [refer(tmp_path, metrics=metrics).evidence for _ in range(2)]  # computed, and read
+    assert all(np.array_equal(one.kept["radii"], squared_radii(one.kept["features"])) for one in kept)
+    fake = extract(Pixels(), real_batches(data(seed=5).train.pixels[:20], CPU), metrics)
+    plain = replace(kept[1], kept={"features": kept[1].kept["features"]})
+    expected, asked = score(fake, plain, metrics), []
+    monkeypatch.setattr(manifold, "squared_radii", lambda x, *more: asked.append(len(x)) or squared_radii(x, *more))
+    assert score(fake, kept[1], metrics) == expected
+    assert asked == [20]
+
+
+def test_too_few_real_images_for_a_metric_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"5 samples have no 5-th nearest neighbours.*choose other --metrics"):
+        refer(tmp_path, on=data(train=5, test=10), samples=10, metrics=("prdc",))
+
+
+def test_where_no_more_can_be_held_out_more_samples_are_not_the_remedy(tmp_path):
+    metrics = ("fid-infinity",)
+    with pytest.raises(DataError, match=r"29 samples of 4 features are too few.*; raise --samples, or choose"):
+        refer(tmp_path, samples=29, metrics=metrics)
+    with pytest.raises(DataError, match=r"25 samples of 4 features are too few.*only 25 real images can be held out"):
+        refer(tmp_path, on=data(train=50, test=0), samples=40, metrics=metrics)
 
 
 def test_nothing_half_written_is_left(tmp_path):

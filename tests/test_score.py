@@ -87,6 +87,23 @@ def test_the_floor_holds_out_as_many_as_there_are_fakes_and_at_most_half(folder:
     assert larger.floor is not None and larger.floor.count == FAKES // 2
 
 
+def test_the_floor_compares_what_is_held_out_with_the_others_alone(folder: Path, pixels: np.ndarray) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+    from ganzoo.evaluate.frechet import frechet_distance
+    from ganzoo.train.seeds import derive
+
+    found = ganzoo.score(folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn", device="cpu")
+    order = np.random.default_rng(derive(0, "floor")).permutation(REALS)
+    network = digits_cnn(NoParams())
+    held, others = (
+        moments(network(torch.tensor(pixels[:REALS][part])).features) for part in (order[:FAKES], order[FAKES:])
+    )  # fmt: skip
+    assert found.floor is not None
+    assert found.floor.score["fid"] == pytest.approx(frechet_distance(held, others), rel=1e-6)
+
+
 def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(folder: Path, pixels: np.ndarray) -> None:
     import torch
 
@@ -100,6 +117,10 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         scores(folder / "fakes", folder / "statistics.npz", "fid,kid")
     with pytest.raises(DataError, match="give it as --against"):
         scores(folder / "statistics.npz", folder / "reals")
+    for broken, complaint in ((found.covariance[:3], "sigma of"), (found.covariance * np.nan, "not a number")):
+        np.savez(folder / "broken.npz", mu=found.mean, sigma=broken)
+        with pytest.raises(DataError, match=rf"broken\.npz holds .*{complaint}"):
+            scores(folder / "fakes", folder / "broken.npz")
     np.savez(folder / "narrow.npz", mu=found.mean[:3], sigma=found.covariance[:3, :3])
     with pytest.raises(DataError, match="is of 3 features, and digits-cnn has 32"):
         scores(folder / "fakes", folder / "narrow.npz")
@@ -161,7 +182,28 @@ def test_several_rows_and_their_warnings(folder: Path) -> None:
     assert [line.split("  ")[0] for line in lines[1:5]] == [
         words[0], words[1], "real images (floor)", "uniform draws (expected)",
     ]  # fmt: skip
-    assert sum(line.startswith("Warning") for line in lines) == 2
+    assert sum(line.startswith("Warning") for line in lines) == 3  # few a dimension, unequal counts, half a floor
+
+
+def test_a_mean_over_splits_or_subsets_stands_with_its_deviation(folder: Path, pixels: np.ndarray) -> None:
+    np.save(folder / "many.npy", pixels[:1100])
+    found = ganzoo.score("digits", against=folder / "many.npy", metrics="fid,is,kid", device="cpu")
+    fid, classifier, kernel = found.cells()[0][1:4]
+    score = found.rows[0].score
+    assert fid == f"{score['fid']:.2f}"
+    assert classifier == f"{score['is']:.2f} ± {score['is_sd']:.2f}"
+    assert kernel == f"{score['kid']:.5f} ± {score['kid_sd']:.5f}"
+    assert any("over the splits or subsets" in note for note in found.notes())
+    (row,) = ganzoo.score(folder / "fakes.npy", against=folder / "fakes.npy", extractor="digits-cnn", metrics="kid",
+                          device="cpu").cells()[:1]  # fmt: skip
+    assert "±" not in row[1]  # so few are compared once
+
+
+def test_a_floor_against_half_of_the_real_images_is_warned_of(folder: Path) -> None:
+    few = ganzoo.score(folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn", device="cpu")
+    many = ganzoo.score(folder / "fakes.npy", against="digits", device="cpu")
+    assert any("the floor is against 180 of 300 real images" in note for note in few.notes())
+    assert not any("the floor is" in note for note in many.notes())
 
 
 BAD = {
@@ -170,6 +212,16 @@ BAD = {
     "a file of another kind": ([__file__, "--against", "digits"], "is no folder, .zip, .npz or .npy"),
     "an unknown metric": (["digits", "--against", "digits", "--metrics", "fidd"], 'did you mean "fid"'),
     "an unknown network": (["digits", "--against", "digits", "--extractor", "digit-cnn"], 'did you mean "digits-cnn"'),
+    "a network of images and points": (
+        ["ring@test", "--against", "ring", "--extractor", "digits-cnn"],
+        "ring@test has points, no images, and digits-cnn looks at images; choose another --extractor",
+    ),
+    "a network of points and images": (
+        ["digits@test", "--against", "ring"], "digits@test has images, no points, and mixture looks at points",
+    ),
+    "a network of other points": (
+        ["ring@test", "--against", "ring", "--extractor", "mixture:modes=4"], "is about other data than this",
+    ),
     "a network without good samples": (
         ["digits", "--against", "digits", "--metrics", "quality"], "needs an extractor that provides quality",
     ),

@@ -425,8 +425,21 @@ def test_split_shows_a_table_of_each_protocol_and_says_what_differs(tmp_path: Pa
     assert any("protocols differ in samples (599 / 50)" in note for note in notes(summary))
 
 
-def test_few_images_for_the_dimension_are_warned_of() -> None:
+@pytest.mark.parametrize("field", [name for name in Protocol.__struct_fields__ if name != "dataset"])
+def test_whatever_a_score_depends_on_is_in_the_fingerprint(field: str) -> None:
+    value = getattr(PROTOCOL, field)
+    other = msgspec.structs.replace(PROTOCOL, **{field: value + 1 if isinstance(value, int) else f"another {value}"})
+    assert other.fingerprint != PROTOCOL.fingerprint
+    assert [difference.partition(" ")[0] for difference in PROTOCOL.differences(other)] == [field]
+
+
+def test_few_images_for_the_dimension_are_warned_of(tmp_path: Path) -> None:
     assert PROTOCOL.warning == ""
+    assert [msgspec.structs.replace(PROTOCOL, samples=count).warning == "" for count in (319, 320)] == [False, True]
+    assert [msgspec.structs.replace(PROTOCOL, reference_count=n).warning == "" for n in (319, 320)] == [False, True]
+    (run,) = grid = runs()
+    few = summarise([write(tmp_path, grid, done(run, 10, protocol=msgspec.structs.replace(PROTOCOL, samples=319)))])
+    assert [note for note in notes(few) if note.startswith("Warning: 319 images are fewer than 10 for each of 32")]
     assert "2,048 feature dimensions" in msgspec.structs.replace(PROTOCOL, dimension=2048).warning
     assert "50 images" in msgspec.structs.replace(PROTOCOL, samples=50).warning
 
@@ -436,4 +449,6 @@ def test_the_two_protocols_of_inception_never_share_a_name() -> None:
     theirs = msgspec.structs.replace(ours, extractor="inception:protocol=tf-compat", resize="another")
     (fid,) = METRICS["fid"].columns
     assert (ours.title(fid), theirs.title(fid)) == ("FID", "FID (protocol=tf-compat)")
+    plugin = msgspec.structs.replace(ours, extractor="clean-inception", resize="antialiased")
+    assert plugin.title(fid) == "FID (clean-inception)"
     assert ours.fingerprint != theirs.fingerprint

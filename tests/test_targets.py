@@ -122,6 +122,21 @@ def test_the_generators_loss_is_the_mean_over_the_k_best():
     assert term.item() == pytest.approx(-whole.topk(4).values.mean().item())
 
 
+def bearing_top_k() -> list[str]:
+    """Return the losses that do not pair their logits."""
+    return [one.name for one in installed().of("loss") if "paired" not in one.usable_spec.provides]
+
+
+@pytest.mark.parametrize("loss", bearing_top_k())
+def test_every_loss_that_bears_it_learns_from_fewer_images_than_the_batch_has(loss):
+    one = trainer(loss=loss, trick="top-k:epoch=1,gamma=0,nu=0.5", recipe=SHORT)
+    one.step()
+    before = [weight.clone() for weight in one.modules["generator"].parameters()]
+    one.step()  # with half of the batch
+    after = list(one.modules["generator"].parameters())
+    assert not all(map(torch.equal, before, after)) and all(weight.isfinite().all() for weight in after)
+
+
 def test_top_k_and_paired_losses_exclude_each_other():
     assert set(installed().get("trick", "top-k").usable_spec.conflicts) == {"paired"}
     paired = next(c.name for c in installed().of("loss") if "paired" in c.usable_spec.provides)

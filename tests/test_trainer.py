@@ -67,10 +67,10 @@ def test_each_player_differentiates_once(monkeypatch):
 def test_a_player_never_moves_the_others_weights():
     one = trainer()
     weights = {player: [w.clone() for w in one.modules[player].parameters()] for player in one.modules}
-    one._discriminator_step()
+    one._discriminator_step(0)
     assert all(map(torch.equal, weights["generator"], one.modules["generator"].parameters()))
     moved = [w.clone() for w in one.modules["discriminator"].parameters()]
-    one._generator_step()
+    one._generator_step(0)
     assert all(map(torch.equal, moved, one.modules["discriminator"].parameters()))
     assert not any(w.requires_grad is False for w in one.modules["discriminator"].parameters())
 
@@ -115,9 +115,9 @@ def test_extra_parts_are_trained_by_the_player_that_they_name(monkeypatch):
     one = trainer(trick="ema")
     extra = one.game.tricks[0][1]
     before = extra.q.weight.clone()
-    one._discriminator_step()
+    one._discriminator_step(0)
     assert torch.equal(extra.q.weight, before)
-    one._generator_step()
+    one._generator_step(0)
     assert not torch.equal(extra.q.weight, before)
 
 
@@ -166,7 +166,7 @@ def test_a_record_names_the_first_step_that_was_not_finite():
     record = Record(5, CPU)
     for value in (1.0, 3.0, float("nan"), 2.0):
         record.add({"a": torch.tensor(value)}, torch.tensor(value))
-    assert record.read()[1] == 2
+    assert record.read().bad == 2  # the third of four, counted from the last
     record.add({"a": torch.tensor(4.0)}, torch.tensor(4.0))
     record.add({"a": torch.tensor(8.0), "lazy": torch.tensor(1.0)}, torch.tensor(9.0))
     assert record.read() == ({"a": 6.0, "lazy": 1.0}, None)
@@ -236,6 +236,15 @@ def test_the_best_checkpoint_is_chosen_on_other_samples_than_it_is_reported_on(t
     result = finish(run, tmp_path / "run")
     text = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert result.best is not None and str(result.best.score["fid"]) not in text
+
+
+@pytest.mark.parametrize("metrics", ["fid", "modes"])
+def test_a_generator_whose_points_are_no_numbers_has_diverged_whatever_the_last_loss_was(metrics, tmp_path):
+    recipe = {"steps": 1, "generator_lr": 1e38}
+    request = {"dataset": "ring", "metrics": metrics, "samples": 50, "evaluations": 1, "recipe": recipe}
+    result = finish(ganzoo.plan(model="mlp", loss="bce", **request).runs[0], tmp_path / "run")
+    assert (result.status, result.step, result.last) == ("diverged", 1, None)
+    assert result.reason == "the generator's points are not finite"
 
 
 def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 from zoo import component, fresh_step, networks, step_on, trainer
 
 import ganzoo
@@ -75,7 +76,7 @@ def test_the_mean_is_of_both_players_updates():
 def test_historical_averaging_starts_without_effect():
     one, plain = (trainer(trick=trick, recipe=SHORT) for trick in ("historical-averaging", ()))
     for each in (one, plain):
-        each._discriminator_step()
+        each._discriminator_step(0)
     assert all(map(torch.equal, *(each.modules["discriminator"].parameters() for each in (one, plain))))
     assert generator_terms(one.game, fresh_step(one))["historical-averaging/distance"].item() == 0
 
@@ -189,6 +190,21 @@ def test_under_spectral_norm_the_free_weight_counts_and_no_power_iteration_is_ma
     body = nn.Linear(2, 2)
     assert costs(attached(name, made_of(plain, body))) == costs(attached(name, made_of(normed, body)))
     assert all(map(torch.equal, vectors, normed.buffers()))
+
+
+# Spectral norm -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", ["projection", "minibatch-discrimination"])
+def test_spectral_norm_takes_in_what_tricks_around_it_add_to_the_discriminator(other):
+    """SAGAN's class vectors are normalised (Zhang et al. 2019, release), whichever trick is named first."""
+    for order in (f"spectral-norm,{other}", f"{other},spectral-norm"):
+        one = trainer(model="mlp:critic_norm=none", loss="hinge", trick=order, recipe=SHORT)
+        one.step()
+        parts = (one.game.networks.body, one.game.networks.head)
+        kinds = nn.Linear | nn.Embedding
+        weighted = [module for part in parts for module in part.modules() if isinstance(module, kinds)]
+        assert len(weighted) > 4 and all(is_parametrized(module, "weight") for module in weighted), order
 
 
 # Weight decay --------------------------------------------------------------------------------------------------------

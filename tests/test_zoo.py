@@ -177,7 +177,9 @@ def test_ema_halves_the_distance_in_one_half_life():
     weight = next(one.game.networks.generator.parameters())
     with torch.no_grad():
         weight.zero_()
-        average.after_step("generator", one.game.networks, 0)  # starts at the weights after the first step
+        average.half_life = 0.0  # as in the first step, whose weights it starts at
+        average.after_step("generator", one.game.networks, 0)
+        average.half_life = 32.0
         weight.fill_(1.0)
         for number in range(1, 5):  # four steps of eight images: one half-life
             average.after_step("generator", one.game.networks, number)

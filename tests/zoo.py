@@ -50,9 +50,10 @@ def trainer(model="mlp", loss="bce", **request) -> Trainer:
 
 def fresh_step(one: Trainer, player: Player = "generator") -> PlayerStep:
     """A step on the next batch, with images that the generator draws and that are attached to it."""
-    real, labels = one._real()
+    index = one.batches.next()
+    real, labels = one._real(index), one.batches.classes(index)
     z, fake = one._fake(len(real), labels)
-    return one._player_step(player, Batch(real, fake, z, labels))
+    return one._player_step(player, 0, Batch(real, fake, z, labels))
 
 
 class Linear(nn.Module):

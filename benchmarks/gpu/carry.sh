@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
 # Puts into .carry what the GPU machine lacks: wheels, and one load of data. Run in the checkout's root.
 set -euo pipefail
-load=${1:?which load of data: cifar10-1, cifar10-2 or mnist}
+load=${1:?which load of data: none, cifar10-1, cifar10-2 or mnist}
 data=${2:-../shared/data}
 mkdir -p .git/info
 grep -qxs '/.carry/' .git/info/exclude || echo '/.carry/' >>.git/info/exclude
-rm -rf .carry && mkdir -p .carry/wheels .carry/data
-python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
-  --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any \
-  -d .carry/wheels entrypoints msgspec pytorch-fid
-python3 -m pip wheel -q --no-deps -w .carry/wheels .
+rm -rf .carry && mkdir -p .carry/data
+if [ "$load" != cifar10-2 ]; then # which comes after cifar10-1, to a machine that has the wheels
+  python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
+    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any \
+    -d .carry/wheels entrypoints msgspec pytorch-fid
+  python3 -m pip wheel -q --no-deps -w .carry/wheels .
+fi
 case $load in
+none) ;;
 mnist) tar -czf .carry/data/mnist.tar.gz -C "$data" MNIST ;;
-cifar10-1) head -c 56M "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part1 ;;
+cifar10-1) head -c 53M "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part1 ;;
 cifar10-2)
-  tail -c +$((56 * 1024 * 1024 + 1)) "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part2
+  tail -c +$((53 * 1024 * 1024 + 1)) "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part2
   cp "$data/cifar10-test-32x32.zip" .carry/data/
   ;;
 *) echo "no load called $load" >&2 && exit 2 ;;

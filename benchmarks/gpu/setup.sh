@@ -1,13 +1,31 @@
 # Sourced by the scripts beside it, on the GPU machine: the carried wheels on the path, and how a grid is run.
 site=/tmp/site
-python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" .carry/wheels/*.whl
+if [ -d .carry/wheels ]; then # a second load needs none
+  python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" .carry/wheels/*.whl
+fi
 export PYTHONPATH="$site" PYTHONUNBUFFERED=1 DATA=/tmp/data GANZOO_CACHE=/tmp/cache
 mkdir -p "$DATA"
+if [ -e .carry/data/cifar10-train.part1 ]; then # the second load comes later
+  cp .carry/data/cifar10-train.part1 "$DATA/"
+fi
+if [ -e .carry/data/mnist.tar.gz ]; then
+  tar -xzf .carry/data/mnist.tar.gz -C "$DATA"
+fi
+nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
+date -u
 
-# grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, all runs at once; what is finished by then comes back.
+# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA.
+speed() {
+  (cd benchmarks/speed && timeout "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
+  date -u
+}
+
+# grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, JOBS runs side by side; what is finished by then comes back.
 grid() {
   local limit=$1 name=$2 && shift 2
-  timeout -s TERM "$limit" python3 -P -m ganzoo bench "$@" --device cuda --jobs 6 --out "/tmp/$name" || true
-  python3 -P -m ganzoo report "/tmp/$name" --format md >"$OUT/$name.md" || true
+  timeout -s TERM "$limit" python3 -P -m ganzoo bench "$@" --device cuda --jobs "${JOBS:-4}" --out "/tmp/$name" >"$OUT/$name.log" 2>&1 || true
+  python3 -P -m ganzoo report "/tmp/$name" --format md | tee "$OUT/$name.md" || true
   cp "/tmp/$name/samples.png" "$OUT/$name.png" || true
+  grep -h "captured\|failed" "$OUT/$name.log" || true
+  date -u
 }

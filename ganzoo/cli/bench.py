@@ -18,7 +18,7 @@ from ganzoo.engine.watch import Bars, Lines
 from ganzoo.errors import Interrupted, ParameterError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import parameters
-from ganzoo.planning.command import plan_from
+from ganzoo.planning.command import CHOICES, plan_from
 from ganzoo.planning.grid import Plan
 from ganzoo.registry.lookup import restricted
 from ganzoo.results.summary import Summary, summarise
@@ -56,8 +56,18 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
 @click.option("--samples", help="Generated images a score; default: as many as held-out real ones, at most 10,000.")
 @click.option("--evaluations", help="Evaluations during training; default 5.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to train; default auto.")
+@click.option("--device", type=click.Choice(CHOICES["device"]), help="Where to train; default auto.")
+@click.option(
+    "--mode",
+    type=click.Choice(CHOICES["mode"]),
+    help="How steps are carried out: plainly (eager), with channels last (fast), or as CUDA graphs (graph); "
+    "default auto, the fastest that leaves the numbers alone.",
+)
+@click.option(
+    "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; default: one a core, or one on a GPU.")
+@click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
 @click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
 @click.option("--only-from", multiple=True, help="Distributions that may take part, e.g. ganzoo-core; default: all.")
@@ -85,7 +95,7 @@ def _bench(suite: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
         click.echo(line)
     try:
         with Bars() if is_terminal() else Lines() as watcher:
-            run_grid(plan, out, watcher, options.device, options.jobs)
+            run_grid(plan, out, watcher, options)
     except Interrupted as stopped:
         command = shlex.join(["ganzoo", *sys.argv[1:]])
         raise Interrupted(f"{stopped}; what is finished is kept in {out}; to continue: {command}") from None

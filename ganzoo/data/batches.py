@@ -13,6 +13,7 @@ class Batches:
     """An endless stream of batches: each epoch a new permutation, its incomplete last batch dropped.
 
     The batch of draw number k is a function of the seed and k alone, so that the number is all the state there is.
+    Choosing images takes Python's numbers, drawing them only tensors: `fetch` chooses for several draws at once.
     """
 
     def __init__(self, images: Images, batch_size: int, seed: int, device: torch.device) -> None:
@@ -21,23 +22,62 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.draws = 0
+        """Batches that have been chosen."""
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
+        self._chosen = torch.empty(0, batch_size, dtype=torch.int64, device=device)
+        self._place = 0
+
+    def fetch(self, count: int) -> None:
+        """Choose the images of the next draws, into the same memory each time that there are as many of them."""
+        if len(self._chosen) != count:
+            self._chosen = self._chosen.new_empty(count, self.batch_size)
+        start, each = self.draws, len(self.pixels) // self.batch_size
+        while start < self.draws + count:
+            epoch, first = divmod(start, each)
+            last = min(first + self.draws + count - start, each)
+            place, rows = start - self.draws, last - first
+            chosen = self._ordered(epoch)[first * self.batch_size : last * self.batch_size]
+            self._chosen[place : place + rows] = chosen.view(rows, self.batch_size)
+            start += rows
+        self.draws += count
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Go back to the first of the batches that were chosen last."""
+        self._place = 0
+
+    def next(self) -> Tensor:
+        """Return which images (N,) are the next batch."""
+        if self._place == len(self._chosen):
+            self.fetch(1)
+        self._place += 1
+        return self._chosen[self._place - 1]
+
+    def images(self, index: Tensor) -> Tensor:
+        """Return these images, (N, C, H, W) in [-1, 1]."""
+        return to_unit(self.pixels[index])
+
+    def classes(self, index: Tensor) -> Tensor | None:
+        """Return their labels (N,), or None."""
+        return None if self.labels is None else self.labels[index]
 
     def draw(self) -> tuple[Tensor, Tensor | None]:
-        """Return the next batch: images (N, C, H, W) in [-1, 1] and labels (N,), or None."""
-        epoch, place = divmod(self.draws, len(self.pixels) // self.batch_size)
+        """Return the next batch: images and labels."""
+        index = self.next()
+        return self.images(index), self.classes(index)
+
+    def _ordered(self, epoch: int) -> Tensor:
+        """Return the order of an epoch (N,); it is permuted on the CPU, so that a seed means the same everywhere."""
         if epoch != self._epoch:
             shuffled = torch.randperm(len(self.pixels), generator=generator(self.seed, f"epoch {epoch}"))
             self._order, self._epoch = shuffled.to(self.pixels.device), epoch
-        index = self._order[place * self.batch_size :][: self.batch_size]
-        self.draws += 1
-        return to_unit(self.pixels[index]), None if self.labels is None else self.labels[index]
+        return self._order
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """Map uint8 pixels to [-1, 1]; float32 points are there already."""
-    return pixels if pixels.dtype == torch.float32 else pixels.float().div_(127.5).sub_(1)
+    """Map uint8 pixels to [-1, 1]; points are there already."""
+    return pixels if pixels.is_floating_point() else pixels.div(127.5).sub_(1)
 
 
 def to_pixels(images: Tensor) -> Tensor:

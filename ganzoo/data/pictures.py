@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from ganzoo.data.locate import is_hidden, is_image
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
-from ganzoo.planning.grid import choose
+from ganzoo.planning.grid import Own, choose, own_extractor
 from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Run
 from ganzoo.planning.suite import Place
+from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target, installed
 from ganzoo.results.store import read_json
 from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
@@ -44,10 +46,12 @@ class Pictures:
     count: int
     read: Callable[[np.ndarray], Iterator[np.ndarray]]
     """(indices) -> those images, in that order, as uint8 batches (n, C, H, W); float32 points from a point dataset."""
-    extractor: str = ""
-    """The feature network that their dataset names; empty where nobody knows."""
+    own: Own | None = None
+    """The feature network that their dataset names; None where nobody knows."""
     metrics: tuple[str, ...] = ()
     """Likewise."""
+    points: bool = False
+    """Whether they are points in the plane, and no images."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ class Statistics:
     """Their count is not known: it stands at the least that leaves the covariance its full rank."""
 
 
-def open_pictures(text: str, root: Path, samples: int | None = None, which: str = "best") -> Pictures | Statistics:
+def open_pictures(
+    text: str, root: Path, samples: int | None = None, which: str = "best", device: str = "auto"
+) -> Pictures | Statistics:  # fmt: skip
     """Return the images that a text names.
 
     Args:
@@ -67,6 +73,7 @@ def open_pictures(text: str, root: Path, samples: int | None = None, which: str 
         root: folder of datasets.
         samples: how many a run draws; None: as many as its scores are from.
         which: the run's checkpoint, `best` or `last`.
+        device: where a run draws them.
 
     Raises:
         DataError: there is nothing of the kind, or it cannot be read.
@@ -75,7 +82,7 @@ def open_pictures(text: str, root: Path, samples: int | None = None, which: str 
     if not path.exists():
         return _of_dataset(text, root)
     if (path / "result.json").exists():
-        return _of_run(path, samples, which)
+        return _of_run(path, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
     readers = {".zip": _of_zip, ".npz": _of_npz, ".npy": _of_npy}
@@ -120,15 +127,23 @@ def _of_npz(path: Path) -> Pictures | Statistics:
     try:
         with path.open("rb") as file, np.load(file) as stored:
             if {"mu", "sigma"} <= set(stored.files):
-                mean = stored["mu"]
-                return Statistics(str(path), Moments(mean, stored["sigma"], len(mean) + 1))
+                return _statistics(str(path), stored["mu"], stored["sigma"])
             arrays = {name: stored[name] for name in stored.files if stored[name].ndim == 4}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): make it again") from error
     if len(arrays) != 1:
         held = f"{len(arrays)} arrays of images" if arrays else "no array of images"
         raise DataError(f"{path} holds {held}: save one, uint8 of shape (N, H, W, C), or mu and sigma")
     return _of_array(str(path), next(iter(arrays.values())))
+
+
+def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statistics:
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise DataError(f"{label} holds mu of shape {mean.shape} and sigma of {covariance.shape}: save (D,) and (D, D)")
+    mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise DataError(f"{label} holds statistics that are infinite or not a number: make them again")
+    return Statistics(label, Moments(mean, covariance, len(mean) + 1))
 
 
 def _of_npy(path: Path) -> Pictures:
@@ -150,12 +165,12 @@ def _of_array(label: str, pixels: np.ndarray) -> Pictures:
     return _in_memory(label, pixels)
 
 
-def _in_memory(label: str, pixels: np.ndarray, extractor: str = "", metrics: tuple[str, ...] = ()) -> Pictures:
+def _in_memory(label: str, pixels: np.ndarray, own: Own | None = None, metrics: tuple[str, ...] = ()) -> Pictures:
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(indices), BATCH):
             yield pixels[indices[start : start + BATCH]]
 
-    return Pictures(label, len(pixels), read, extractor, metrics)
+    return Pictures(label, len(pixels), read, own, metrics, points=pixels.dtype != np.uint8)
 
 
 def _of_dataset(text: str, root: Path) -> Pictures:
@@ -172,14 +187,13 @@ def _of_dataset(text: str, root: Path) -> Pictures:
     if split == "test" and not info.test:
         raise DataError(f"{name} has no test split: write {name}@train")
     pixels = build_target(chosen.component)(chosen.params, root, split).pixels
-    extractor = chosen.ask("extractor", chosen.params) if callable(spec.extractor) else spec.extractor
-    return _in_memory(f"{name}@{split}", pixels, extractor, spec.metrics)
+    return _in_memory(f"{name}@{split}", pixels, own_extractor(chosen), spec.metrics)
 
 
-def _of_run(folder: Path, samples: int | None, which: str) -> Pictures:
+def _of_run(folder: Path, samples: int | None, which: str, device: str) -> Pictures:
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (training code that images on disk need not wait for)
 
-    sampler = Sampler.load(folder, which, "auto")
+    sampler = Sampler.load(folder, which, device)
     count = samples or sampler.run.evaluation.samples
     drawn: dict[str, Any] = {}
 
@@ -188,8 +202,11 @@ def _of_run(folder: Path, samples: int | None, which: str) -> Pictures:
             drawn["pixels"] = sampler.sample(count, SCORING_SEED).numpy()
         yield from _in_memory("", drawn["pixels"]).read(indices)
 
-    evaluation = sampler.run.evaluation
-    return Pictures(f"{folder} ({which})", count, read, evaluation.extractor.label, evaluation.metrics)
+    run = sampler.run
+    evaluation = run.evaluation
+    own = own_extractor(Chosen(run.dataset.component, run.dataset.typed_params))
+    own = own if own.bound else Own(evaluation.extractor.label)
+    return Pictures(f"{folder} ({which})", count, read, own, evaluation.metrics, points=run.dtype == "float32")
 
 
 def own_data(text: str) -> str:

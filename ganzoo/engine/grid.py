@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from ganzoo.engine.local import Placed, carry_out, cores, prepare
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import Interrupted
 from ganzoo.paths import cache_dir
+from ganzoo.planning.command import RunOptions
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, finished, open_grid, run_folder, write_json
@@ -47,15 +50,14 @@ def default_out(plan: Plan) -> Path:
     return Path("runs") / f"{slug}-{digest.hexdigest()[:6]}"
 
 
-def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs: int | None = None) -> None:
+def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> None:
     """Carry out every run of a plan that has no result yet.
 
     Args:
         plan: the runs.
         out: the results folder.
         watcher: who is told what happens.
-        device: `auto`, `cpu` or `cuda`.
-        jobs: runs at a time, which share the cores; by default one a core on a CPU, one on a GPU.
+        options: how; runs at a time share the cores: by default one a core on a CPU, one on a GPU.
 
     Raises:
         ResultsError: the folder cannot be used, or another ganzoo works in it.
@@ -65,19 +67,26 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
         todo = [one for one in placed if finished(one.folder) is None]
         if not todo:
-            watcher.begin([], len(placed), 0, device)
+            watcher.begin([], len(placed), 0, options.device)
             return
-        options = Options(device=device, data_root=str(plan.request.data_root), cache=str(cache_dir()), threads=cores())
+        how = Options(
+            device=options.device,
+            mode=options.mode,
+            precision=options.precision,
+            profile=options.profile,
+            data_root=str(plan.request.data_root),
+            cache=str(cache_dir()),
+            threads=cores(),
+        )
         watcher.preparing(plan)
         try:
-            kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), options)
+            kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), how)
         except KeyboardInterrupt:
             raise Interrupted("stopped") from None
         # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
-        slots = jobs or (1 if kind == "cuda" else cores())
-        options = Options(
-            device=kind, data_root=options.data_root, cache=options.cache, threads=max(1, cores() // slots)
-        )
+        slots = 1 if options.profile else options.jobs or (1 if kind == "cuda" else cores())
+        how = msgspec.structs.replace(how, device=kind, threads=max(1, cores() // slots))
+        side_by_side = slots if kind == "cuda" else 1  # runs in one process: only so do they run at once on a GPU
         watcher.begin(todo, len(placed) - len(todo), min(len(todo), slots), kind)
 
         def listen(one: Placed, event: Event) -> None:
@@ -85,7 +94,9 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, device: str = "auto", jobs
                 _write_failure(one, event)
             watcher.event(one, event)
 
-        carry_out(_fairly(todo), slots, options, listen, watcher.stopping)
+        ordered = _fairly(todo)
+        crews = [ordered[start : start + side_by_side] for start in range(0, len(ordered), side_by_side)]
+        carry_out(crews, slots // side_by_side, how, listen, watcher.stopping)
 
 
 def _needs(run: Run) -> str:

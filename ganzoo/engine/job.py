@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from torch import Tensor
 from ganzoo.data.load import Dataset, load_dataset
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
+from ganzoo.engine.profile import StepProfiler
+from ganzoo.engine.stopwatch import Stopwatch
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.metrics import Score, rank
 from ganzoo.evaluate.reference import Reference, reference
@@ -26,6 +29,7 @@ from ganzoo.registry.provenance import provenance
 from ganzoo.results.picture import save_grid, save_scatter
 from ganzoo.results.store import Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
+from ganzoo.train.execution import choose
 from ganzoo.train.seeds import generator
 from ganzoo.train.trainer import Trainer
 
@@ -38,6 +42,7 @@ PICTURE_POINTS = 2000
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
+    choose(options.mode, options.precision, device)
     use_float32()
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
@@ -56,6 +61,7 @@ class Progress:
     """Of its selection score; smaller is better."""
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     device_seconds: float = 0.0
+    """Of the steps before the checkpoint."""
     evaluation_seconds: float = 0.0
     log_bytes: int = 0
     peak_memory_bytes: int = 0
@@ -64,20 +70,54 @@ class Progress:
 class Job:
     """A run in its folder."""
 
-    def __init__(self, run: Run, folder: Path, options: Options, tell: Tell, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        options: Options,
+        tell: Tell,
+        stopping: Callable[[], bool],
+        shared: bool = False,
+    ) -> None:
+        """Build the run.
+
+        Args:
+            run: what the plan decided.
+            folder: where its results go.
+            options: how it is carried out.
+            tell: is told what happens.
+            stopping: tells whether to stop after the step at work.
+            shared: whether other runs use the same GPU in the meantime.
+        """
         torch.set_num_threads(options.threads)
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
         self.data, self.extractor, self.reference, self.device = prepare(run, options)
         self.plugins = provenance(part.distribution for part in run.parts)
         self.steps: int = run.recipe["steps"]
+        self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
-        self.trainer = Trainer(run, self.data.train, self.device, self.log_every)
+        execution = choose(options.mode, options.precision, self.device)
+        self.trainer = Trainer(run, self.data.train, self.device, self.log_every, execution, self._note)
         self.progress = Progress(self.data.sha256)
+        self.watch = Stopwatch(self.device, shared)
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
 
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+        self.tell(Event(kind="note", text=text))
+
     def finish(self) -> Result:
-        """Train to the end, from the checkpoint where there is one, and return the scored result."""
+        """Carry the run out and return its result."""
+        turns = self.turns()
+        while True:
+            try:
+                next(turns)
+            except StopIteration as end:
+                return end.value
+
+    def turns(self) -> Generator[None, None, Result]:
+        """Train to the end, from the checkpoint where there is one; yield after each step, return the scored result."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "config.json", self.run)
         self._resume()
@@ -85,31 +125,35 @@ class Job:
             self.tell(Event(kind="started", step=self.trainer.number))
             if self.progress.untrained is None:
                 self.progress.untrained = self._report(self.trainer.game.sampler())
-            diverged = self._train()
+            diverged = yield from self._train()
         result = self._result(diverged)
         write_json(self.folder / "result.json", result)
         (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         return result
 
-    def _train(self) -> tuple[int, str] | None:
-        """Train to the last step; return the step and the reason where the run diverges."""
+    def _train(self) -> Generator[None, None, tuple[int, str] | None]:
+        """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
+        profiler = StepProfiler(self.folder / "trace.json") if self.options.profile else None
         while self.trainer.number < self.steps:
             if self.stopping():
                 self._checkpoint()
                 raise Interrupted(f"stopped at step {self.trainer.number}")
-            started = time.perf_counter()
-            self.trainer.step()
-            evaluates = self.trainer.number in self.evaluation_steps
-            reads = evaluates or self.trainer.number % self.log_every == 0
-            bad = self._read_records() if reads else None
-            self.progress.device_seconds += time.perf_counter() - started
+            with self.watch.step():
+                if profiler is None:
+                    self.trainer.step()
+                elif text := profiler.step(self.trainer):
+                    self.tell(Event(kind="note", text=text))
+                evaluates = self.trainer.number in self.evaluation_steps
+                reads = evaluates or self.trainer.number % self.log_every == 0
+                bad = self._read_records() if reads else None
             bad = bad or (self._evaluate() if evaluates else None)
             if bad:
                 return bad
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self._checkpoint()
                 saved = time.monotonic()
+            yield
         return None
 
     def _read_records(self) -> tuple[int, str] | None:
@@ -117,10 +161,10 @@ class Job:
         means: dict[str, dict[str, float]] = {}
         bad: list[tuple[int, str]] = []
         for player, record in self.trainer.records.items():
-            started = self.trainer.number - record.steps // self._steps_of(player)
-            means[player], first_bad = record.read()
-            if first_bad is not None:
-                bad.append((started + first_bad // self._steps_of(player), f"the {player}'s loss is not finite"))
+            means[player], ago = record.read()
+            if ago is not None:
+                step = self.trainer.number - math.ceil(ago / self._steps_of(player))
+                bad.append((step, f"the {player}'s loss is not finite"))
         if bad:  # one player's breaks the other's a step later
             return min(bad, key=lambda found: found[0])
         self.log.write({"step": self.trainer.number, **means})
@@ -134,6 +178,8 @@ class Job:
         """Score the generator on the selection sample, and keep its weights where it is the best so far."""
         network, number = self.trainer.game.sampler(), self.trainer.number
         pixels = next(iter(self._samples(network, PICTURE_IMAGES, "picture")))
+        if not pixels.isfinite().all():
+            return number, "the generator's points are not finite"
         if (pixels == pixels[0]).all():
             return number, "the generator draws one and the same image"
         first = self.run.evaluation.metrics[0]
@@ -190,11 +236,11 @@ class Job:
             floor=self.reference.floor,
             protocol=self.reference.protocol,
             images_seen=trainer.images_a_step * (diverged[0] if diverged else self.steps),
-            device_seconds=round(progress.device_seconds, 3),
+            device_seconds=round(progress.device_seconds + self.watch.seconds, 3),
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=environment(self.device, self.options.threads),
+            environment=environment(self.device, self.options.threads, trainer.execution, self.notes),
             plugins=self.plugins,
         )
 
@@ -214,7 +260,10 @@ class Job:
             "run": self.run.id,
             "device": self.device.type,
             "trainer": self.trainer.state_dict(),
-            "progress": vars(self.progress),
+            "progress": {
+                **vars(self.progress),
+                "device_seconds": self.progress.device_seconds + self.watch.seconds,
+            },
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
 

@@ -1,4 +1,4 @@
-"""Runs as processes of this machine: one process a run, so that a crash or a leak stays with its run. No torch."""
+"""Runs as processes of this machine: a process a run, or on a GPU one for those that share it. No torch."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
 
+OUTPUT = "output.txt"
+"""What a process printed, in the folder of its first run."""
 STOP_SECONDS = 60
 """How long a run may take to finish its step and write its checkpoint before it is killed."""
 
@@ -65,42 +67,49 @@ def prepare(runs: Sequence[Run], options: Options) -> str:
 
 
 def carry_out(
-    todo: Sequence[Placed], slots: int, options: Options, listen: Listener, stopping: Callable[[], None]
+    crews: Sequence[Sequence[Placed]],
+    slots: int,
+    options: Options,
+    listen: Listener,
+    stopping: Callable[[], None],
 ) -> None:
-    """Carry out runs, `slots` at a time. A run that fails is told as an `error` event and stops nothing else.
+    """Carry out runs, a process for each crew of them, `slots` processes at a time.
 
-    On Ctrl-C, `stopping` is called before the processes are waited for.
+    A run that fails is told as an `error` event and stops nothing else. On Ctrl-C, `stopping` is called before the
+    processes are waited for.
 
     Raises:
-        Interrupted: on Ctrl-C, after every process has written its checkpoint.
+        Interrupted: on Ctrl-C, after every process has written its checkpoints.
     """
-    waiting, working = list(todo), dict[int, tuple[Placed, subprocess.Popen[bytes]]]()
-    events: queue.Queue[tuple[int, Event | None]] = queue.Queue()
+    waiting, working = list(crews), dict[int, subprocess.Popen[bytes]]()
+    events: queue.Queue[tuple[int, Placed | None, Event | None]] = queue.Queue()
     try:
         while waiting or working:
             while waiting and len(working) < slots:
-                placed = waiting.pop(0)
-                process = _start_run(placed, options)
-                working[process.pid] = (placed, process)
-                threading.Thread(target=_read, args=(placed, process, events), daemon=True).start()
-            pid, event = events.get()
-            if event is None:
+                crew = waiting.pop(0)
+                process = _start_crew(crew, options)
+                working[process.pid] = process
+                threading.Thread(target=_read, args=(crew, process, events), daemon=True).start()
+            pid, placed, event = events.get()
+            if placed is None or event is None:
                 del working[pid]
             else:
-                listen(working[pid][0], event)
+                listen(placed, event)
     except KeyboardInterrupt:
         stopping()
         raise Interrupted("stopped") from None
     finally:
-        _stop([process for _, process in working.values()])
+        _stop(list(working.values()))
 
 
-def _start_run(placed: Placed, options: Options) -> subprocess.Popen[bytes]:
-    placed.folder.mkdir(parents=True, exist_ok=True)
-    for outdated in ("result.json", "error.txt"):  # of an earlier attempt that failed
-        (placed.folder / outdated).unlink(missing_ok=True)
-    with (placed.folder / "output.txt").open("ab") as output:
-        return _start(Task(kind="run", runs=(placed.run,), folder=str(placed.folder), options=options), output)
+def _start_crew(crew: Sequence[Placed], options: Options) -> subprocess.Popen[bytes]:
+    for placed in crew:
+        placed.folder.mkdir(parents=True, exist_ok=True)
+        for outdated in ("result.json", "error.txt"):  # of an earlier attempt that failed
+            (placed.folder / outdated).unlink(missing_ok=True)
+    runs, folders = tuple(one.run for one in crew), tuple(str(one.folder) for one in crew)
+    with (crew[0].folder / OUTPUT).open("ab") as output:
+        return _start(Task(kind="run", runs=runs, folders=folders, options=options), output)
 
 
 def _start(task: Task, output: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -126,17 +135,22 @@ def _events(process: subprocess.Popen[bytes]) -> Iterator[Event]:
                 yield msgspec.json.decode(line, type=Event)
 
 
-def _read(placed: Placed, process: subprocess.Popen[bytes], events: queue.Queue[tuple[int, Event | None]]) -> None:
-    """Hand on what a run's process tells, or else how it ended, and then None."""
-    told = False
+def _read(
+    crew: Sequence[Placed],
+    process: subprocess.Popen[bytes],
+    events: queue.Queue[tuple[int, Placed | None, Event | None]],
+) -> None:
+    """Hand on what a crew's process tells, or else how its runs ended, and then None."""
+    untold = dict(enumerate(crew))
     for event in _events(process):
-        told = told or event.kind in ("finished", "error")
-        events.put((process.pid, event))
+        if event.kind in ("finished", "error"):
+            untold.pop(event.run, None)
+        events.put((process.pid, crew[event.run], event))
     code = process.wait()
-    if not told:
-        text = f"its process ended with {_exit(code)}; see {placed.folder / 'output.txt'}"
-        events.put((process.pid, Event(kind="error", error="ProcessError", text=text)))
-    events.put((process.pid, None))
+    for placed in untold.values():
+        text = f"its process ended with {_exit(code)}; see {crew[0].folder / OUTPUT}"
+        events.put((process.pid, placed, Event(kind="error", error="ProcessError", text=text)))
+    events.put((process.pid, None, None))
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:

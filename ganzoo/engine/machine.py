@@ -5,11 +5,20 @@ from __future__ import annotations
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from ganzoo.errors import DeviceError
+from ganzoo.train.execution import Execution
+
+PRECISIONS = {
+    "fp32": "float32",
+    "tf32": "TF32 products in training",
+    "bf16": "bfloat16 networks in training, but for what is differentiated twice",
+}
+"""What is said of a precision beside a score, which is always computed in float32."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -46,14 +55,21 @@ def _processor() -> str:
     return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
 
 
-def environment(device: torch.device, threads: int) -> dict[str, str]:
-    """Return what a number depends on besides the run: recorded, not part of its identity."""
+def environment(device: torch.device, threads: int, execution: Execution, notes: Sequence[str]) -> dict[str, str]:
+    """Return what a number depends on besides the run: recorded, not part of its identity.
+
+    Args:
+        device: that the run was carried out on.
+        threads: of the process.
+        execution: how its steps were meant to be carried out.
+        notes: where they were carried out otherwise.
+    """
     cuda = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if cuda else _processor(),
         "threads": str(threads),
-        "mode": "eager",
-        "precision": "float32",
+        "mode": execution.mode + "".join(f" ({note})" for note in notes),
+        "precision": PRECISIONS[execution.precision],
         "batches": "fakes drawn anew for the generator; real and fake pass the discriminator separately",
         "torch": str(torch.__version__),
         "python": platform.python_version(),

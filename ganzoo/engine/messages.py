@@ -13,27 +13,38 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How a run is carried out; recorded with the result, not part of the run's identity."""
 
     device: str = "auto"
+    mode: str = "auto"
+    precision: str = "auto"
     threads: int = 1
+    profile: bool = False
     data_root: str
     cache: str
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process is asked to do: prepare the data of these runs, or carry out the first."""
+    """What a process is asked to do: prepare the data of these runs, or carry them out side by side."""
 
     kind: Literal["prepare", "run"]
     runs: tuple[Run, ...]
-    folder: str = ""
+    folders: tuple[str, ...] = ()
+    """Of the runs that are carried out."""
     options: Options
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What a process tells while it works."""
 
-    kind: Literal["prepared", "started", "progress", "evaluated", "finished", "error"]
+    kind: Literal["prepared", "started", "progress", "evaluated", "note", "finished", "error"]
     text: str = ""
     """The error's or the message's words."""
     error: str = ""
     """The error's class."""
+    run: int = 0
+    """Which of the task's runs it is about."""
     step: int = 0
     values: dict[str, Any] = {}
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, as one line."""
+    return " ".join(str(error).split())

@@ -10,7 +10,8 @@ from ganzoo.data.pictures import Pictures, Statistics, open_pictures, own_data
 from ganzoo.engine.machine import pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
-from ganzoo.planning.grid import choose_scorer
+from ganzoo.planning.grid import Own, check_sight, choose_scorer, part
+from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target
 from ganzoo.results.comparison import Comparison
 
@@ -34,16 +35,27 @@ def score_pictures(
     if not real:
         raise ParameterError("against what? add --against REALS; only a run knows what it was trained on")
     reals = open_pictures(real, root)
-    pictures = [_images(open_pictures(fake, root, samples, which)) for fake in fakes]
-    known = next((one for one in (*pictures, reals) if isinstance(one, Pictures) and one.extractor), None)
-    if known:
-        part, names = choose_scorer(extractor or known.extractor, metrics, known.metrics)
-    else:
-        part, names = choose_scorer(extractor or "inception", metrics)
+    pictures = [_images(open_pictures(fake, root, samples, which, device)) for fake in fakes]
+    looked_at = [*pictures, *([reals] if isinstance(reals, Pictures) else [])]
+    chosen, names = _scorer(extractor, metrics, looked_at)
+    for one in looked_at:
+        check_sight(one.label, one.points, chosen)
     place = pick_device(device)
     use_float32()
-    network = build_target(part.component)(part.typed_params).to(place)
-    return compare(pictures, reals, network, part.label, names, place, tell)
+    network = build_target(chosen.component)(chosen.params).to(place)
+    return compare(pictures, reals, network, part(chosen).label, names, place, tell)
+
+
+def _scorer(
+    extractor: str | None, metrics: str | Sequence[str] | None, looked_at: Sequence[Pictures]
+) -> tuple[Chosen, tuple[str, ...]]:  # fmt: skip
+    """Choose a feature network by the first pictures that name one; by the real ones where theirs knows their modes."""
+    known = [one for one in looked_at if one.own]
+    if not known:
+        return choose_scorer(extractor, metrics, Own("inception"))
+    decides = next((one for one in reversed(known) if one.own and one.own.bound), known[0])
+    assert decides.own
+    return choose_scorer(extractor, metrics, decides.own, decides.metrics)
 
 
 def _images(found: Pictures | Statistics) -> Pictures:

@@ -74,6 +74,8 @@ class Lines(Silent):
         name, steps = _name(placed.run), placed.run.recipe["steps"]
         if event.kind == "started":
             self.say(f"{name}: {f'continues at step {event.step:,}' if event.step else 'starts'}")
+        elif event.kind == "note":
+            self.say(f"{name}: {event.text}")
         elif event.kind == "progress":
             if time.monotonic() - self._shown.get(name, 0.0) >= PLAIN_SECONDS:
                 self._shown[name] = time.monotonic()
@@ -117,6 +119,8 @@ class Bars(Lines):
             if name in self._tasks:
                 self.progress.remove_task(self._tasks.pop(name))
             self.say(f"{name}: {_outcome(event)}")
+        elif event.kind == "note":
+            self.say(f"{name}: {event.text}")
         elif event.kind == "evaluated":
             self.progress.update(self._tasks[name], completed=event.step, note=_outcome(event))
         else:

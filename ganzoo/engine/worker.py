@@ -1,19 +1,16 @@
-"""The process of one run: reads a task from standard input, tells events on standard output."""
+"""A process of a run or several: reads a task from standard input, tells events on standard output."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from filelock import FileLock
 
-from ganzoo.engine.messages import Event, Task
+from ganzoo.engine.messages import Event, Task, one_line
 from ganzoo.errors import GanzooError, Interrupted
 
 INTERRUPTED, REFUSED, FAILED = 3, 2, 1
@@ -54,33 +51,25 @@ def main() -> int:
     except Interrupted:
         return INTERRUPTED
     except GanzooError as error:
-        tell(Event(kind="error", error=type(error).__name__, text=_one_line(error)))
+        tell(Event(kind="error", error=type(error).__name__, text=one_line(error)))
         return REFUSED
-    except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
-        if task.folder:
-            Path(task.folder).mkdir(parents=True, exist_ok=True)
-            (Path(task.folder) / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        tell(Event(kind="error", error=type(error).__name__, text=_one_line(error)))
+    except (Exception, SystemExit) as error:  # a component may raise anything
+        tell(Event(kind="error", error=type(error).__name__, text=one_line(error)))
         return FAILED
 
 
 def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
-    from ganzoo.engine.job import Job, prepare  # noqa: PLC0415  (torch takes seconds: signals are handled by then)
+    from ganzoo.engine.crew import Crew  # noqa: PLC0415  (torch takes seconds: signals are handled by then)
+    from ganzoo.engine.job import prepare  # noqa: PLC0415
 
     if task.kind == "prepare":
         for run in task.runs:
             *_, device = prepare(run, task.options)
             tell(Event(kind="prepared", text=run.dataset.label, values={"device": device.type}))
         return 0
-    folder = Path(task.folder)
-    with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint there
-        result = Job(task.runs[0], folder, task.options, tell, stop).finish()
-    tell(Event(kind="finished", step=result.step, text=result.reason, values={"status": result.status}))
-    return 0
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    crew = Crew(task, tell, stop)
+    crew.carry_out()
+    return INTERRUPTED if crew.interrupted else 0
 
 
 def _tell(events: BinaryIO, event: Event, stop: Stop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,10 @@ from ganzoo.api import Extractor
 from ganzoo.data.pictures import Pictures, Statistics
 from ganzoo.errors import DataError
 from ganzoo.evaluate.frechet import with_root
-from ganzoo.evaluate.metrics import Score
-from ganzoo.evaluate.moments import merge
+from ganzoo.evaluate.metrics import Score, paired
+from ganzoo.evaluate.moments import Moments, merge
 from ganzoo.evaluate.protocol import POINTS, Protocol
-from ganzoo.evaluate.scorer import Evidence, extract, score
+from ganzoo.evaluate.scorer import Evidence, extract, score, with_radii
 from ganzoo.results.comparison import Comparison, Scored
 from ganzoo.train.seeds import derive
 
@@ -59,7 +60,7 @@ def compare(
     """
     eye = _Eye(extractor, device, metrics, tell)
     rows: list[Scored] = []
-    seen = [eye.look(fake, np.arange(fake.count), fake.label) for fake in fakes]
+    seen = [eye.look(fake, np.arange(fake.count), fake.label, metrics) for fake in fakes]
     most = max(fake.count for fake in fakes)
     known = _from_statistics(reals, metrics) if isinstance(reals, Statistics) else _look_at_reals(reals, eye, most)
     dimension = len(seen[0].moments.mean)
@@ -69,7 +70,8 @@ def compare(
             "--extractor that it was made with"
         )
     for fake, evidence in zip(fakes, seen, strict=True):
-        rows.append(Scored(fake.label, fake.count, _score(fake.label, evidence, known.evidence, metrics)))
+        fewest = reals.label if isinstance(reals, Pictures) and reals.count < fake.count else fake.label
+        rows.append(Scored(fake.label, fake.count, _score(fewest, evidence, known.evidence, metrics)))
     protocol = Protocol(
         dataset=reals.label,
         data_sha256=known.sha256,
@@ -96,11 +98,19 @@ class _Eye:
         self.extractor, self.device, self.metrics, self.tell = extractor, device, metrics, tell
         self.points = False
 
-    def look(self, pictures: Pictures, indices: np.ndarray, what: str, hashes: list[int] | None = None) -> Evidence:
-        """Return the evidence of these pictures; where `hashes` is a list, add every image's to it."""
+    def look(
+        self,
+        pictures: Pictures,
+        indices: np.ndarray,
+        what: str,
+        metrics: Sequence[str],
+        featured: np.ndarray | None = None,
+        hashes: list[int] | None = None,
+    ) -> Evidence:
+        """Return the evidence of these pictures for some metrics; where `hashes` is a list, add every image's to it."""
         batches = self._batches(pictures, indices, what, hashes)
         try:
-            return extract(self.extractor, batches, self.metrics)
+            return extract(self.extractor, batches, metrics, featured)
         except ValueError as error:
             raise _too_few(pictures.label, error) from None
 
@@ -129,30 +139,37 @@ def _look_at_reals(reals: Pictures, eye: _Eye, most: int) -> _Reals:
         raise DataError(f"{reals.label}: {reals.count} images are too few to compare with; at least 4 are needed")
     count = min(most, reals.count // 2)
     order = np.random.default_rng(derive(0, "floor")).permutation(reals.count)
+    whole, against = _drawn(reals.count, most), count + _drawn(reals.count - count, count)  # what is held out, first
+    needed = np.union1d(np.arange(count), np.union1d(whole, against))  # whose features are kept: no more than that
     hashes: list[int] = []
-    out, rest = (
-        eye.look(reals, np.sort(part), reals.label, hashes) for part in (order[:count], order[count:])
+    out = eye.look(reals, np.sort(order[:count]), reals.label, eye.metrics, hashes=hashes)
+    rest = eye.look(
+        reals, np.sort(order[count:]), reals.label, paired(eye.metrics),
+        featured=np.isin(np.arange(count, reals.count), needed), hashes=hashes,
     )  # fmt: skip
-    moments = with_root(merge(out.moments, rest.moments))
-    whole = Evidence(moments, {use: _drawn(np.concatenate([out.kept[use], rest.kept[use]]), most) for use in out.kept})
-    against = Evidence(with_root(rest.moments), {use: _drawn(rest.kept[use], count) for use in rest.kept})
-    try:
-        floor = Scored("real images (floor)", count, score(out, against, eye.metrics))
-    except ValueError:  # too few for a metric; where the fakes are too few as well, they are the ones to blame
-        floor = None
-    return _Reals(whole, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
+    features = np.concatenate([out.kept["features"], rest.kept["features"]]) if rest.kept else None
+
+    def evidence(moments: Moments, drawn: np.ndarray) -> Evidence:
+        kept = {} if features is None else {"features": features[np.searchsorted(needed, drawn)]}
+        return Evidence(with_root(moments), kept, device=out.device)
+
+    everything, floor = evidence(merge(out.moments, rest.moments), whole), None
+    with suppress(ValueError):  # too few for a metric; where the fakes are too few as well, they are the ones to blame
+        floor = Scored("real images (floor)", count, score(out, evidence(rest.moments, against), eye.metrics))
+        everything = with_radii(everything, eye.metrics)
+    return _Reals(everything, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
 
 
-def _drawn(values: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` of the values, drawn with a seed; all where there are no more."""
-    if len(values) <= count:
-        return values
-    return values[np.random.default_rng(derive(0, "features")).permutation(len(values))[:count]]
+def _drawn(count: int, most: int) -> np.ndarray:
+    """Return the indices of `most` of so many values, drawn with a seed; all, in order, where there are no more."""
+    if count <= most:
+        return np.arange(count)
+    return np.random.default_rng(derive(0, "features")).permutation(count)[:most]
 
 
 def _from_statistics(reals: Statistics, metrics: Sequence[str]) -> _Reals:
     """Return what a Fréchet distance needs; other metrics cannot be had from a mean and a covariance."""
-    wanting = [name for name in metrics if name in ("kid", "prdc")]
+    wanting = paired(metrics)
     if wanting:
         raise DataError(f"{reals.label} holds mu and sigma, from which {wanting[0]} cannot be had: give the images")
     moments = reals.moments

@@ -34,6 +34,8 @@ class Metric:
     """What must be kept of every sample; the moments of the features are always there."""
     trait: str = ""
     """What the extractor must provide."""
+    pairs: bool = False
+    """Whether it compares features of single samples with those of real ones, and not only with their moments."""
 
 
 _ALL = (
@@ -54,12 +56,14 @@ _ALL = (
         "kernel distance: unbiased squared MMD with a cubic kernel (Bińkowski et al. 2018)",
         (Column("kid", "KID", "KD", "lower", digits=5),),
         frozenset({"features"}),
+        pairs=True,
     ),
     Metric(
         "prdc",
         "precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020)",
         tuple(Column(name, name, digits=3) for name in ("precision", "recall", "density", "coverage")),
         frozenset({"features"}),
+        pairs=True,
     ),
     Metric(
         "fid-infinity",
@@ -95,6 +99,11 @@ def rank(score: Score, metric: str) -> tuple[float, ...]:
     return tuple(
         score[column.key] if column.better == "lower" else -score[column.key] for column in METRICS[metric].columns
     )
+
+
+def paired(names: Iterable[str]) -> list[str]:
+    """Return the metrics that look at features of single real images; no metric looks at their logits."""
+    return [name for name in names if METRICS[name].pairs]
 
 
 def uses(names: Collection[str]) -> set[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from ganzoo.evaluate.metrics import Column
-from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
+from ganzoo.zoo.specs.extractors import INCEPTION_2015, INCEPTION_2015_SHA256
 
 UINT8 = "floor(clip(127.5 x + 128, 0, 255)) to uint8"
 POINTS = "float32 points, not rounded"
@@ -58,14 +58,18 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         return self.extractor_sha256 == INCEPTION_2015_SHA256
 
     def title(self, column: Column) -> str:
-        """Return a column's name: `FID`, `FID (protocol=tf-compat)`, or `FD-<extractor>` for any other network."""
+        """Return a column's name: `FID`, `FID (protocol=tf-compat)`, or `FD-<extractor>` for any other network.
+
+        Whoever brings that network's weights with a preprocessing of its own is named too: `FID (<extractor>)`.
+        """
         if column.key == "modes":
             return f"modes of {self.classes:,}"
         if not column.renamed:
             return column.name
         if not self.canonical:
             return f"{column.renamed}-{self.extractor.partition(':')[0]}"
-        variant = self.extractor.partition(":")[2]
+        name, _, parameters = self.extractor.partition(":")
+        variant = parameters if name == INCEPTION_2015 else self.extractor
         return f"{column.name} ({variant})" if variant else column.name
 
     def differences(self, other: Protocol) -> list[str]:

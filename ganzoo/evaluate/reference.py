@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -19,14 +19,14 @@ from ganzoo.data.load import Dataset
 from ganzoo.errors import DataError
 from ganzoo.evaluate.classifier_score import SPLITS
 from ganzoo.evaluate.frechet import with_root
-from ganzoo.evaluate.metrics import METRICS, Score
+from ganzoo.evaluate.metrics import Score, paired
 from ganzoo.evaluate.moments import Moments
 from ganzoo.evaluate.protocol import POINTS, UINT8, Protocol
-from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score
+from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score, with_radii
 from ganzoo.planning.run import Evaluation
 from ganzoo.train.seeds import derive
 
-VERSION = 2
+VERSION = 3
 """Of what is computed here; part of the key, so that a change never reads an older file."""
 
 
@@ -107,34 +107,34 @@ def _compute(
 ) -> Reference:
     count, train = protocol.samples, data.train.pixels
     rng = np.random.default_rng(derive(0, "floor"))
-    whole = reference_evidence(train, extractor, metrics, count, device)
     held, from_test = _held_out(data, count)
-    if data.test and from_test:
-        held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:held]], whole
-    else:
-        order = rng.permutation(len(train))
-        held_out = train[order[:held]]
-        against = reference_evidence(train[order[held:]], extractor, metrics, count, device)
     try:
+        whole = reference_evidence(train, extractor, metrics, count, device)
+        if data.test and from_test:
+            held_out, against = data.test.pixels[rng.permutation(len(data.test.pixels))[:held]], whole
+        else:
+            order = rng.permutation(len(train))
+            held_out = train[order[:held]]
+            against = reference_evidence(train[order[held:]], extractor, metrics, count, device)
         floor = score(extract(extractor, real_batches(held_out, device), metrics), against, metrics)
     except ValueError as error:
-        raise DataError(f"{data.label}: {error}; raise --samples, or choose other --metrics") from None
+        more = "raise --samples" if held == count else f"only {held:,} real images can be held out: add more"
+        raise DataError(f"{data.label}: {error}; {more}, or choose other --metrics") from None
     return Reference(whole, floor, protocol)
 
 
 def reference_evidence(
     pixels: np.ndarray, extractor: Extractor, metrics: Collection[str], featured: int, device: torch.device
 ) -> Evidence:
-    """Return the evidence of real images: the moments of all of them, and the features of `featured`, seeded."""
+    """Return the evidence of real images: the moments of all of them, and the features of `featured`, seeded.
+
+    Raises:
+        ValueError: too few for a metric.
+    """
     chosen = np.zeros(len(pixels), bool)
     chosen[np.random.default_rng(derive(0, "features")).permutation(len(pixels))[:featured]] = True
-    found = extract(extractor, real_batches(pixels, device), _featured(metrics), chosen)
-    return Evidence(with_root(found.moments), found.kept)
-
-
-def _featured(metrics: Collection[str]) -> list[str]:
-    """Return the metrics that look at the features of real images; no metric looks at their logits."""
-    return [name for name in metrics if METRICS[name].uses == {"features"}]
+    found = extract(extractor, real_batches(pixels, device), paired(metrics), chosen)
+    return with_radii(replace(found, moments=with_root(found.moments)), metrics)
 
 
 def _write(file: Path, found: Reference) -> None:
@@ -162,7 +162,7 @@ def _read(file: Path, protocol: Protocol) -> Reference | None:
                 return None
         mean, covariance, root = (arrays.pop(name) for name in ("mean", "covariance", "root"))
         count, floor = int(arrays.pop("count")), json.loads(str(arrays.pop("floor")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):  # RuntimeError: zipfile's
         return None
     return Reference(Evidence(Moments(mean, covariance, count, root), arrays), floor, protocol)
 

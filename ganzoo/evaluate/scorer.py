@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo.api import Extracted, Extractor
+from ganzoo.errors import ContractError
 from ganzoo.evaluate.classifier_score import classifier_score
 from ganzoo.evaluate.frechet import frechet_distance, frechet_distance_infinity
 from ganzoo.evaluate.kernel_distance import kernel_distance
-from ganzoo.evaluate.manifold import manifold
+from ganzoo.evaluate.manifold import manifold, squared_radii
 from ganzoo.evaluate.metrics import Score, uses
 from ganzoo.evaluate.mode_coverage import modes
 from ganzoo.evaluate.moments import MomentAccumulator, Moments
@@ -28,7 +29,8 @@ class Evidence:
 
     moments: Moments
     kept: dict[str, np.ndarray] = field(default_factory=dict)
-    """`features` (N, D), `logits` (N, K), `classes` (N,) and `good` (N,), of those that the metrics use."""
+    """`features` (N, D), `logits` (N, K), `classes` (N,) and `good` (N,), of those that the metrics use; of real images
+    also `radii` (N,), what `with_radii` adds."""
     classes: int = 0
     """That the network tells apart; 0 for none."""
     device: str = "cpu"
@@ -41,20 +43,25 @@ def extract(
     metrics: Collection[str] = ("fid",),
     featured: np.ndarray | None = None,
 ) -> Evidence:
-    """Pass images through the network and keep what the metrics use.
+    """Pass images through the network, in float32 whatever the caller has switched on, and keep what the metrics use.
 
     Args:
         extractor: the feature network.
         batches: images of shape (n, C, H, W) on its device.
         metrics: names of the metrics that will be computed.
         featured: (N,) bool, the images whose features are kept where the metrics use features; None: all.
+
+    Raises:
+        ValueError: fewer than two images.
+        ContractError: features that are not finite.
     """
     accumulator = MomentAccumulator()
     kept: dict[str, list[np.ndarray]] = {use: [] for use in uses(metrics)}
     count, classes, device = 0, 0, "cpu"
     with torch.inference_mode():
         for batch in batches:
-            found = extractor(batch)
+            with torch.autocast(batch.device.type, enabled=False):
+                found = extractor(batch)
             accumulator.add(found.features)
             wanted = slice(None) if featured is None else featured[count : count + len(batch)]
             for use, value in _told(found).items():
@@ -63,8 +70,11 @@ def extract(
                     kept[use].append(values[wanted] if use == "features" else values)
             classes = 0 if found.logits is None else found.logits.shape[1]
             count, device = count + len(batch), str(batch.device)
+    moments = accumulator.result()
+    if not np.isfinite(moments.mean).all():
+        raise ContractError("features are infinite or not a number: the images or the feature network's weights are")
     arrays = {use: np.concatenate(parts) for use, parts in kept.items() if parts}
-    return Evidence(accumulator.result(), arrays, classes, device)
+    return Evidence(moments, arrays, classes, device)
 
 
 def _told(found: Extracted) -> dict[str, Tensor]:
@@ -73,6 +83,18 @@ def _told(found: Extracted) -> dict[str, Tensor]:
     if found.logits is not None:
         told |= {"logits": found.logits, "classes": found.logits.argmax(1)}
     return told if found.good is None else told | {"good": found.good}
+
+
+def with_radii(real: Evidence, metrics: Collection[str]) -> Evidence:
+    """Return the same evidence with its neighbour radii where a metric uses them, for many scores against it.
+
+    Raises:
+        ValueError: too few images to have neighbours.
+    """
+    if "prdc" not in metrics:
+        return real
+    radii = squared_radii(real.kept["features"], device=real.device)
+    return replace(real, kept={**real.kept, "radii": radii})
 
 
 def score(fake: Evidence, real: Evidence, metrics: Collection[str]) -> Score:
@@ -102,7 +124,8 @@ def _kid(fake: Evidence, real: Evidence) -> Score:
 
 
 def _prdc(fake: Evidence, real: Evidence) -> Score:
-    return manifold(real.kept["features"], fake.kept["features"], device=fake.device)._asdict()
+    reals, fakes = real.kept["features"], fake.kept["features"]
+    return manifold(reals, fakes, real_radii=real.kept.get("radii"), device=fake.device)._asdict()
 
 
 def _fid_infinity(fake: Evidence, real: Evidence) -> Score:

@@ -12,7 +12,12 @@ from ganzoo.planning.grid import Plan, make_plan
 from ganzoo.planning.request import folder, make_request
 from ganzoo.planning.suite import SUITE_KEYS, Given, merge, near_key, read_suite
 
-DEVICES = ("auto", "cpu", "cuda")
+CHOICES = {
+    "device": ("auto", "cpu", "cuda"),
+    "mode": ("auto", "eager", "fast", "graph"),
+    "precision": ("auto", "fp32", "tf32", "bf16"),
+}
+"""What the options that have a word for a value may be."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,10 @@ class RunOptions:
     """How to carry a plan out; no result depends on it but for rounding."""
 
     device: str = "auto"
+    mode: str = "auto"
+    precision: str = "auto"
     jobs: int | None = None
+    profile: bool = False
     out: Path | None = None
 
 
@@ -36,16 +44,22 @@ def plan_from(flags: Mapping[str, Any], suite: Path | None) -> tuple[Plan, RunOp
 
 def _options(given: Mapping[str, Given]) -> RunOptions:
     options: dict[str, Any] = {}
-    if "device" in given:
-        device, place = given["device"]
-        if device not in DEVICES:
-            raise place.refuse(f"must be {' or '.join(DEVICES)}, not {device!r}")
-        options["device"] = device
+    for key, known in CHOICES.items():
+        if key in given:
+            value, place = given[key]
+            if value not in known:
+                raise place.refuse(f"must be {' or '.join(known)}, not {value!r}")
+            options[key] = value
     if "jobs" in given:
         jobs, place = given["jobs"]
         if type(jobs) is not int or jobs < 1:
             raise place.refuse(f"must be a whole number, at least 1, not {jobs!r}")
         options["jobs"] = jobs
+    if "profile" in given:
+        profile, place = given["profile"]
+        if type(profile) is not bool:
+            raise place.refuse(f"must be true or false, not {profile!r}")
+        options["profile"] = profile
     if "out" in given:
         options["out"] = folder(*given["out"])
     return RunOptions(**options)

@@ -150,34 +150,86 @@ def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
     info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
-    (extractor,) = choose(registry, "extractor", [request.extractor or _own_extractor(chosen, spec)])
+    extractor = _choose_extractor(registry, request.extractor, own_extractor(chosen))
+    check_sight(chosen.name, info.dtype == "float32", extractor)
     metrics = request.metrics or (_served(spec.metrics, extractor) if request.extractor else spec.metrics)
     check_metrics(metrics, extractor)
-    if info.dtype == "float32" and "points" not in extractor.provides:
-        raise IncompatibleError(f"{chosen.name} has points, no images, and {extractor.name} looks at images")
     most = info.test or info.train // 2
     samples = request.samples or spec.samples or min(most, MOST_SAMPLES)
     return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations, metrics))
 
 
-def _own_extractor(chosen: Chosen, spec: DatasetSpec) -> Asked:
-    """Return the feature network that the dataset names, which may depend on its parameters."""
-    text = chosen.ask("extractor", chosen.params) if callable(spec.extractor) else spec.extractor
-    return Asked(*parse(text), Place("extractor"))
+@dataclass(frozen=True)
+class Own:
+    """The feature network that a dataset names."""
+
+    text: str
+    """As `name:key=value`."""
+    bound: bool = False
+    """Whether it knows this very dataset, as a mixture's does: with other parameters it is about other data."""
+
+
+def own_extractor(dataset: Chosen) -> Own:
+    """Return the feature network that a dataset names, which may depend on its parameters."""
+    spec = dataset.component.usable_spec
+    assert isinstance(spec, DatasetSpec)
+    if callable(spec.extractor):
+        return Own(dataset.ask("extractor", dataset.params), bound=True)
+    return Own(spec.extractor)
+
+
+def _choose_extractor(registry: Registry, asked: Asked | None, own: Own) -> Chosen:
+    """Return the feature network that was asked for, or the data's own; one that is bound is the data's own or none.
+
+    Raises:
+        GanzooError: a name that nobody knows, or the data's own network with parameters of other data.
+    """
+    mine = Asked(*parse(own.text), Place("extractor"))
+    if asked is None or not own.bound or not _same_extractor(registry, asked.name, mine.name):
+        (chosen,) = choose(registry, "extractor", [asked or mine])
+        return chosen
+    try:
+        whole = asked._replace(values={**mine.values, **asked.values})
+        fitting, chosen = choose(registry, "extractor", [mine, whole])
+    except (ParameterError, SuiteError) as error:
+        raise type(error)(f"{error}; what was not given is that of the data's own, {own.text}") from None
+    if chosen.params != fitting.params:
+        raise IncompatibleError(
+            f"{label(asked.name, chosen.params)} is about other data than this, whose own is {own.text}; leave out "
+            "--extractor"
+        )
+    return chosen
+
+
+def _same_extractor(registry: Registry, one: str, other: str) -> bool:
+    """Return whether two names, either as `dist/name` or not, mean one feature network."""
+    return registry.get("extractor", one) == registry.get("extractor", other)
 
 
 def choose_scorer(
-    extractor: str, metrics: str | Sequence[str] | None, usual: Sequence[str] = ("fid", "is")
-) -> tuple[Part, tuple[str, ...]]:  # fmt: skip
+    extractor: str | None, metrics: str | Sequence[str] | None, own: Own, usual: Sequence[str] = ("fid", "is")
+) -> tuple[Chosen, tuple[str, ...]]:  # fmt: skip
     """Return a feature network and the metrics that it is to serve: where none are named, the usual that it can.
 
     Raises:
         GanzooError: a name that nobody knows, or a metric that the network cannot serve.
     """
-    (chosen,) = choose(installed(), "extractor", [Asked(*parse(extractor), Place("extractor"))])
+    asked = Asked(*parse(extractor), Place("extractor")) if extractor else None
+    chosen = _choose_extractor(installed(), asked, own)
     names = metric_names(metrics, Place("metrics")) if metrics else _served(usual, chosen)
     check_metrics(names, chosen)
-    return part(chosen), names
+    return chosen, names
+
+
+def check_sight(name: str, points: bool, extractor: Chosen) -> None:
+    """Check that a feature network looks at what there is: float32 points, or images.
+
+    Raises:
+        IncompatibleError: it looks at the other.
+    """
+    if points != ("points" in extractor.provides):
+        has, sees = ("points, no images", "images") if points else ("images, no points", "points")
+        raise IncompatibleError(f"{name} has {has}, and {extractor.name} looks at {sees}; choose another --extractor")
 
 
 def _served(metrics: Sequence[str], extractor: Chosen) -> tuple[str, ...]:

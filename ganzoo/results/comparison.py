@@ -50,18 +50,23 @@ class Comparison:
         return rows
 
     def _cells(self, row: Scored, missing: str = "-") -> list[str]:
-        values = [
-            f"{row.score[column.key]:.{column.digits}f}" if column.key in row.score else missing
-            for column in self.columns
-        ]
+        values = [_text(row.score, column) if column.key in row.score else missing for column in self.columns]
         return [row.label, *values, f"{row.count:,}"]
 
     def notes(self) -> list[str]:
         """Return what must be read with the numbers."""
         found = [f"Protocol: {self.protocol.describe(self.metrics)}."]
+        if {"is", "kid"} & set(self.metrics):
+            found.append("Mean ± sd of one set of images over the splits or subsets that the protocol names.")
         found += [f"Warning: {self.protocol.warning}."] if self.protocol.warning else []
         if len({row.count for row in self.rows}) > 1:
             found.append("Warning: the rows differ in their number of images, on which the Fréchet distance depends.")
+        if self.floor and 4 * self.floor.count > self.protocol.reference_count:
+            rest = self.protocol.reference_count - self.floor.count
+            found.append(
+                f"Warning: the floor is against {rest:,} of {self.protocol.reference_count:,} real images, so that its "
+                "Fréchet distance is biased upward beside the rows'; name other real images among FAKES to have one."
+            )
         return found
 
     def tree(self) -> dict[str, object]:
@@ -72,3 +77,9 @@ class Comparison:
             "titles": {column.key: self.protocol.title(column) for column in self.columns},
             "protocol": {**msgspec.to_builtins(self.protocol), "fingerprint": self.protocol.fingerprint},
         }
+
+
+def _text(score: Score, column: Column) -> str:
+    """Return a value, with its deviation over splits or subsets where it is a mean over several."""
+    sd = score.get(f"{column.key}_sd")
+    return f"{score[column.key]:.{column.digits}f}" + (f" ± {sd:.{column.digits}f}" if sd else "")

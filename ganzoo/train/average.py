@@ -18,8 +18,8 @@ class WeightAverage(Trick[NoParams]):
     """theta' <- lerp(theta, theta', beta), beta = 0.5^(images a step / half-life), as StyleGAN2's training loop does.
 
     Weights and batch-norm statistics are averaged. Vectors that a parametrisation keeps, such as spectral norm's,
-    belong to the weights that they were estimated on: the average goes on estimating its own. It starts at the weights
-    after the first step, and is what samples are drawn from.
+    belong to the weights that they were estimated on: the average goes on estimating its own. It is what samples are
+    drawn from.
     """
 
     def __init__(self, generator: nn.Module, half_life: float, images_a_step: int) -> None:
@@ -35,7 +35,7 @@ class WeightAverage(Trick[NoParams]):
         """Move the average towards the generator's new weights."""
         if player == "discriminator":
             return
-        if number == 0 or self.half_life == 0:
+        if self.half_life == 0:
             self.average.load_state_dict(networks.generator.state_dict())
             return
         pairs = list(zip(_tensors(self.average), _tensors(networks.generator), strict=True))

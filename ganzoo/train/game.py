@@ -16,6 +16,7 @@ from ganzoo.api import Loss, Networks, Player, Setting, Step, Trick, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
+from ganzoo.train.execution import low_precision
 from ganzoo.train.seeds import derive
 
 Built = TypeVar("Built")
@@ -31,6 +32,8 @@ class Game:
     tricks: list[tuple[str, Trick[Any]]]
     extras: dict[Player, nn.ModuleList] = field(default_factory=dict)
     """Trainable parts that tricks add, by the player that trains them."""
+    bf16: bool = False
+    """Run the generator and the discriminator's body in bfloat16, except where they are differentiated twice."""
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw z of shape (count, latent): standard normal, then as the tricks change it."""
@@ -39,15 +42,28 @@ class Game:
             z = trick.latent(z, rng)
         return z
 
+    def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32."""
+        network = self.networks.generator
+        with low_precision(network, z.device, self.bf16):
+            images = network(z, labels if self.setting.classes else None)
+        return images.float() if self.bf16 else images
+
     def judge(self, images: Tensor, step: Step, weights: Mapping[str, Tensor] | None = None) -> Verdict:
-        """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights."""
+        """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights.
+
+        The discriminator's step asks for gradients with respect to images only to differentiate them again.
+        """
+        twice = weights is not None or (step.player == "discriminator" and images.requires_grad)
         seen = images
         for _, trick in self.tricks:
             seen = trick.augment(seen, step.rng)
         body, head = self.networks.body, self.networks.head
         if weights is not None:
             body, head = _at(body, "body", weights), _at(head, "head", weights)
-        features = body(seen)
+        with low_precision(self.networks.body, images.device, self.bf16 and not twice):
+            features = body(seen)
+        features = features.float() if self.bf16 else features
         verdict = Verdict(head(features, step.labels if self.setting.classes else None), features)
         for _, trick in self.tricks:
             verdict = trick.verdict(verdict, images, step)

@@ -6,26 +6,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
 from ganzoo.api import Player, Rates
 
 
 def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float) -> torch.optim.Optimizer:
-    """Return the optimiser that the recipe names: adam, rmsprop or sgd."""
+    """Return the optimiser that the recipe names: adam, rmsprop or sgd.
+
+    On a GPU its state and, where PyTorch can, its learning rate are tensors, so that a captured step sees them change.
+    """
     parameters = list(parameters)
+    on_gpu = parameters[0].is_cuda
+    rate = torch.tensor(lr, dtype=torch.float32, device=parameters[0].device) if on_gpu else lr
     if recipe["optimizer"] == "adam":
         betas = (float(recipe["beta1"]), float(recipe["beta2"]))
-        return torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
+        return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
     if recipe["optimizer"] == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=lr)
+        return torch.optim.RMSprop(parameters, lr=rate, capturable=on_gpu)
     return torch.optim.SGD(parameters, lr=lr)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, player: Player, rates: Rates) -> None:
     """Set one player's learning rate and, where the optimiser is Adam, its betas."""
+    lr = rates.generator_lr if player == "generator" else rates.discriminator_lr
     for group in optimizer.param_groups:
-        group["lr"] = rates.generator_lr if player == "generator" else rates.discriminator_lr
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
         if "betas" in group:
             group["betas"] = (float(rates.beta1), float(rates.beta2))
 

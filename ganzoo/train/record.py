@@ -1,9 +1,9 @@
-"""The terms of one player, summed on the device and read once in a while: no synchronisation in between."""
+"""The terms of one player, kept on the device and read once in a while: no synchronisation in between."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,41 +11,59 @@ from torch import Tensor
 from ganzoo.api import Terms
 
 
+class Reading(NamedTuple):
+    """What became of the steps since the reading before."""
+
+    means: dict[str, float]
+    """Of each term, over the steps that had it."""
+    bad: int | None
+    """How many of the player's steps ago the objective first was not finite, 1 for the last; None where all were."""
+
+
 class Record:
-    """Sums of named terms since the last reading, and the objective of every single step."""
+    """A row for each step since the last reading: its terms, its objective, and a 1 that says that there was one.
+
+    Steps with the same terms share a table, so that a step takes three launches however many terms it has.
+    """
 
     def __init__(self, most_steps: int, device: torch.device) -> None:
-        """Make room for the objectives of `most_steps` steps between two readings."""
-        self.objectives = torch.zeros(most_steps, device=device)
-        self.steps = 0
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
+        """Make room for `most_steps` steps between two readings."""
+        self.most_steps = most_steps
+        self.steps = torch.zeros(1, dtype=torch.int64, device=device)
+        self.one = torch.ones((), device=device)
+        self.tables: dict[tuple[str, ...], Tensor] = {}
+        """By the names of the terms: (most_steps, terms + 2)."""
 
     def add(self, terms: Terms, objective: Tensor) -> None:
-        """Add one step's detached values."""
-        self.objectives[self.steps] = objective
+        """Add one step's detached values, in place."""
+        names = tuple(terms)
+        if names not in self.tables:
+            self.tables[names] = self.one.new_zeros(self.most_steps, len(names) + 2)
+        row = [*(value.detach().to(self.one) for value in (*terms.values(), objective)), self.one]
+        self.tables[names].index_copy_(0, self.steps, torch.stack(row)[None])
         self.steps += 1
-        for name, term in terms.items():
-            value = term.detach()
-            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-            self.counts[name] = self.counts.get(name, 0) + 1
 
-    def read(self) -> tuple[dict[str, float], int | None]:
-        """Return the mean of each term, and which of the steps was the first that was not finite; start afresh."""
-        finite = self.objectives[: self.steps].isfinite()
-        first_bad = torch.where(finite.all(), -1, (~finite).int().argmax())
-        values = torch.stack([first_bad.float(), *(self.sums[name].float() for name in self.sums)]).tolist()
-        means = {name: value / self.counts[name] for name, value in zip(self.sums, values[1:], strict=True)}
-        self.steps, self.sums, self.counts = 0, {}, {}
-        return means, None if values[0] < 0 else int(values[0])
+    def read(self) -> Reading:
+        """Return what was added since the last reading, and start afresh."""
+        steps = int(self.steps)
+        values: dict[str, list[float]] = {}
+        bad: list[int] = []
+        for names, table in self.tables.items():
+            rows = table[:steps].cpu()
+            there = rows[:, -1] == 1
+            for name, column in zip(names, rows[there].T, strict=False):
+                values.setdefault(name, []).extend(column.tolist())
+            bad += (there & ~rows[:, -2].isfinite()).nonzero().flatten().tolist()
+            table.zero_()
+        self.steps.zero_()
+        means = {name: sum(found) / len(found) for name, found in values.items() if found}
+        return Reading(means, steps - min(bad) if bad else None)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything since the last reading."""
-        return {"objectives": self.objectives, "steps": self.steps, "sums": self.sums, "counts": self.counts}
+        return {"steps": self.steps, "tables": [[list(names), table] for names, table in self.tables.items()]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.objectives.copy_(state["objectives"])
-        self.steps = state["steps"]
-        self.sums = {name: value.to(self.objectives.device) for name, value in state["sums"].items()}
-        self.counts = dict(state["counts"])
+        self.steps.copy_(state["steps"])
+        self.tables = {tuple(names): table.to(self.one.device) for names, table in state["tables"]}

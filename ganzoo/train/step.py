@@ -18,7 +18,8 @@ from ganzoo.train.game import Game
 class Batch(NamedTuple):
     """What one player's step works on."""
 
-    real: Tensor
+    real: Tensor | Callable[[], Tensor]
+    """Or what draws them, where they may not be asked for."""
     fake: Tensor
     latent: Tensor
     labels: Tensor | None
@@ -37,13 +38,31 @@ class PlayerStep:
         """Prepare a step in which the discriminator judges by a function and `packing` images together."""
         self.player: Player = player
         self.number = number
-        self.batch = batch
-        self.real, self.fake, self.latent, self.labels = batch
+        self._real, self.fake, self.latent, self.labels = batch
         self.rng = rng
         self.judged_by = judge
-        answers = len(self.real) // packing
-        self.targets = Targets(self.real.new_ones(answers), self.real.new_zeros(answers))
+        self.packing = packing
+        self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
+
+    @property
+    def real(self) -> Tensor:
+        """The real images; drawn when they are first asked for where the batch says so."""
+        if not isinstance(self._real, Tensor):
+            self._real = self._real()
+        return self._real
+
+    @property
+    def targets(self) -> Targets:
+        """1 for real and 0 for fake, until tricks change them."""
+        if self._targets is None:
+            answers = len(self.fake) // self.packing
+            self._targets = Targets(self.fake.new_ones(answers), self.fake.new_zeros(answers))
+        return self._targets
+
+    @targets.setter
+    def targets(self, targets: Targets) -> None:
+        self._targets = targets
 
     def judge(self, images: Tensor) -> Verdict:
         """Return the discriminator's verdict on images, from one pass however often it is asked."""
@@ -73,7 +92,8 @@ class Ahead:
         """Return what the discriminator would minimise on this step's batches, at these weights."""
         game, step = self._game, self._step
         judge = partial(game.judge, weights=self.weights)
-        seen = PlayerStep("discriminator", step.number, step.batch, step.rng, judge, game.setting.packing)
+        batch = Batch(step.real, step.fake, step.latent, step.labels)
+        seen = PlayerStep("discriminator", step.number, batch, step.rng, judge, game.setting.packing)
         return total(discriminator_terms(game, seen))
 
     def moved(self, weights: Mapping[str, Tensor]) -> Ahead:
@@ -118,7 +138,8 @@ def _collect(game: Game, step: PlayerStep, player: Player) -> Terms:
 
 def total(terms: Terms) -> Tensor:
     """Return one player's objective: the sum of all terms."""
-    return torch.stack(list(terms.values())).sum()
+    first, *others = terms.values()
+    return sum(others, first)
 
 
 def update(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganzoo.api import Images, Player, Progress, Terms
+from ganzoo.api import Images, Player, Progress, Rates, Terms
 from ganzoo.data.batches import Batches
 from ganzoo.planning.run import Run
 from ganzoo.train.average import WeightAverage
+from ganzoo.train.capture import Capture, Choices, choices_of
+from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.optimizer import make_optimizer, scheduled, set_rates
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
+from ganzoo.train.self_check import checked
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, update
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
@@ -24,11 +28,35 @@ PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 class Trainer:
     """All state of a run in training; `state_dict` holds every bit that the rest of the run depends on."""
 
-    def __init__(self, run: Run, images: Images, device: torch.device, log_every: int) -> None:
+    def __init__(
+        self,
+        run: Run,
+        images: Images,
+        device: torch.device,
+        log_every: int,
+        execution: Execution = EAGER,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Build everything on a device.
+
+        Args:
+            run: what the plan decided.
+            images: to train on.
+            device: where.
+            log_every: the most generator steps between two readings of the records.
+            execution: how steps are carried out.
+            tell: is told where a step cannot be carried out like that.
+        """
         recipe = run.recipe
         self.run, self.recipe, self.device = run, recipe, device
         self.images_a_step = recipe["batch_size"] * recipe["n_critic"]
         self.game = build_game(run, device, run.seed)
+        execution = self.execution = checked(execution, self.game, tell)
+        self.game.bf16 = execution.bf16
+        self.modules = {player: self.game.modules(player) for player in PLAYERS}
+        if execution.channels_last:
+            for modules in self.modules.values():
+                modules.to(memory_format=torch.channels_last)
         self.average = None
         if recipe["ema_half_life"]:
             self.average = WeightAverage(self.game.networks.generator, recipe["ema_half_life"], self.images_a_step)
@@ -36,7 +64,6 @@ class Trainer:
         self.batches = Batches(images, recipe["batch_size"], run.seed, device)
         self.latent_rng = generator(run.seed, "latents", device)
         self.rng = generator(run.seed, "losses and tricks", device)
-        self.modules = {player: self.game.modules(player) for player in PLAYERS}
         self.optimizers = {
             player: make_optimizer(recipe, self.modules[player].parameters(), recipe[f"{player}_lr"])
             for player in PLAYERS
@@ -46,14 +73,30 @@ class Trainer:
             "generator": Record(log_every, device),
         }
         self.number = 0
+        self.rates: Rates | None = None
+        """What the optimisers are set to."""
+        self.capture = Capture([self.latent_rng, self.rng], device, tell) if execution.graph else None
 
     def step(self) -> None:
-        """Train one generator step: n_critic discriminator steps, then the generator's."""
+        """Train one generator step: decide what depends on Python's numbers, then play."""
         self._set_rates()
-        for _ in range(self.recipe["n_critic"]):
-            self._discriminator_step()
-        self._generator_step()
+        self.batches.fetch(self.recipe["n_critic"] + 1)
+        with self.execution.products():
+            if self.capture:
+                self.capture(self.play, self.number, self._choices())
+            else:
+                self.play(self.number)
         self.number += 1
+
+    def play(self, number: int) -> None:
+        """Carry out generator step `number` on the device: n_critic discriminator steps, then the generator's.
+
+        It may be played again without having run, where capturing it failed.
+        """
+        self.batches.rewind()
+        for _ in range(self.recipe["n_critic"]):
+            self._discriminator_step(number)
+        self._generator_step(number)
 
     def _set_rates(self) -> None:
         """Set what the recipe's schedule and the tricks make of the rates at this step."""
@@ -61,45 +104,61 @@ class Trainer:
         progress = Progress(self.number, self.recipe["steps"], self.number * self.images_a_step)
         for _, trick in self.game.tricks:
             rates = trick.schedule(rates, progress)
-        for player in PLAYERS:
-            set_rates(self.optimizers[player], player, rates)
+        if rates != self.rates:
+            for player in PLAYERS:
+                set_rates(self.optimizers[player], player, rates)
+            self.rates = rates
         if self.average:
-            self.average.half_life = rates.ema_half_life
+            self.average.half_life = rates.ema_half_life if self.number else 0.0  # it starts at the first weights
 
-    def _discriminator_step(self) -> None:
-        real, labels = self._real()
+    def _choices(self) -> Choices:
+        """Return all that Python decides of the step that comes next."""
+        named = [self.game.loss, *self.game.tricks]
+        groups = [(player, group) for player in PLAYERS for group in self.optimizers[player].param_groups]
+        return (
+            *(choice for name, component in named for choice in choices_of(name, vars(component))),
+            *(choice for player, group in groups for choice in choices_of(f"{player}'s optimizer", group)),
+        )
+
+    def _discriminator_step(self, number: int) -> None:
+        index = self.batches.next()
+        real, labels = self._real(index), self.batches.classes(index)
         with torch.no_grad():
             z, fake = self._fake(len(real), labels)
-        step = self._player_step("discriminator", Batch(real, fake, z, labels))
+        step = self._player_step("discriminator", number, Batch(real, fake, z, labels))
         self._learn(step, discriminator_terms(self.game, step))
 
-    def _generator_step(self) -> None:
-        real, labels = self._real()
+    def _generator_step(self, number: int) -> None:
+        index = self.batches.next()
+        labels = self.batches.classes(index)
         with frozen(self.modules["discriminator"]):
-            z, fake = self._fake(len(real), labels)
-            step = self._player_step("generator", Batch(real, fake, z, labels))
+            z, fake = self._fake(len(index), labels)
+            real = partial(self._real, index)  # few losses and tricks ask for them
+            step = self._player_step("generator", number, Batch(real, fake, z, labels))
             self._learn(step, generator_terms(self.game, step))
 
-    def _player_step(self, player: Player, batch: Batch) -> PlayerStep:
-        return PlayerStep(player, self.number, batch, self.rng, self.game.judge, self.game.setting.packing)
+    def _player_step(self, player: Player, number: int, batch: Batch) -> PlayerStep:
+        return PlayerStep(player, number, batch, self.rng, self.game.judge, self.game.setting.packing)
 
     def _learn(self, step: PlayerStep, terms: Terms) -> None:
         """Update one player and log its terms; loss and tricks act on what came of it."""
         self.records[step.player].add(terms, update(self.optimizers[step.player], terms))
         for component in self.game.components:
-            component.after_step(step.player, self.game.networks, self.number)
+            component.after_step(step.player, self.game.networks, step.number)
 
-    def _real(self) -> tuple[Tensor, Tensor | None]:
-        """Draw real images (N, C, H, W) in [-1, 1], as the tricks change them, and their labels (N,) or None."""
-        images, labels = self.batches.draw()
+    def _real(self, index: Tensor) -> Tensor:
+        """Draw these real images (N, C, H, W) in [-1, 1], as the tricks change them."""
+        images = self.batches.images(index)
         for _, trick in self.game.tricks:
             images = trick.real(images, self.rng)
-        return images, labels
+        if self.execution.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images
 
     def _fake(self, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Draw latents (count, latent) and from them images (count, C, H, W) in [-1, 1] for these classes."""
         z = self.game.latents(count, self.latent_rng)
-        return z, self.game.networks.generator(z, labels if self.game.setting.classes else None)
+        return z, self.game.generate(z, labels)
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimisers, tricks, all random generators, and the places in data and schedule."""
@@ -131,6 +190,7 @@ class Trainer:
         if "cuda" in state["rng"]["global"]:
             torch.cuda.set_rng_state(state["rng"]["global"]["cuda"].cpu(), self.device)
         self.number, self.batches.draws = state["number"], state["draws"]
+        self.rates = None
 
 
 def _global_rng(device: torch.device) -> dict[str, Tensor]:

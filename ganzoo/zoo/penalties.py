@@ -1,9 +1,41 @@
-"""What the gradient penalties share: a gradient for each answer of the critic, and points between real and fake."""
+"""What the gradient penalties share: a gradient for each answer of the critic, where it is taken, and when."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from ganzoo.api import Step
+from ganzoo.api import Progress, Rates, Step, Trick
+
+
+class Interval(Protocol):
+    """Parameters of a lazy penalty."""
+
+    @property
+    def interval(self) -> int:
+        """Generator steps from one penalty to the next."""
+        ...
+
+
+P = TypeVar("P", bound=Interval)
+
+
+class Lazy(Trick[P]):
+    """A penalty in each k-th generator step, with k times the weight (Karras et al. 2020, section 3.1, StyleGAN2).
+
+    The paper's change of Adam's rates has no place here: it makes up for updates of the penalty's own, and here the
+    terms share one.
+    """
+
+    due = True
+    """Whether the step that comes next has the penalty: a function of its number, so there is no state to resume."""
+
+    def schedule(self, rates: Rates, progress: Progress) -> Rates:
+        """Note whether the penalty is due."""
+        self.due = progress.step % self.params.interval == 0
+        return rates
 
 
 def gradients(step: Step, images: Tensor) -> Tensor:
@@ -22,7 +54,11 @@ def gradients(step: Step, images: Tensor) -> Tensor:
 
 
 def between(step: Step) -> Tensor:
-    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017)."""
+    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017).
+
+    Images that are judged together are one point in the critic's space, and share their place on the line.
+    """
     real, fake = step.real, step.fake
-    epsilon = torch.rand(len(real), 1, 1, 1, generator=step.rng, device=real.device)
-    return torch.lerp(fake, real, epsilon).requires_grad_()
+    answers = len(step.targets.real)  # N / packing
+    epsilon = torch.rand(answers, 1, 1, 1, generator=step.rng, device=real.device)
+    return torch.lerp(fake, real, epsilon.repeat_interleave(len(real) // answers, 0)).requires_grad_()

@@ -4,6 +4,11 @@ Widths are those of tables 4 to 6 of SNGAN's paper and, for 64x64, of the releas
 these are: pre-activation, the side changed by nearest-neighbour repetition and by averages, a 1x1 convolution on the
 shortcut, and batch norm by class in a conditional generator. WGAN-GP's own network for CIFAR-10 is
 `resnet:width=32,pool=mean` (the one for 64x64 of its release differs: it ends in a dense layer, not in a pool).
+
+Compared with github.com/kwotsin/mimicry at commit a7fda06, at 32x32, in float64 and with the same weights: SNGAN's and
+cGAN-PD's networks and WGAN-GP's discriminator have as many parameters and give the same outputs up to rounding, once
+mimicry's generators repeat pixels instead of interpolating and its ReLUs leave the shortcut's input as it was, both as
+in the releases.
 """
 
 from __future__ import annotations

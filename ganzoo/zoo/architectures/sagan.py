@@ -4,6 +4,10 @@ The network and the attention are the authors' release's, which differ from sect
 and the values have C / 2 channels instead of C / 8. The paper is about 128x128, with attention over maps of 32x32; the
 places in smaller networks, and the discriminator for 64x64, are StudioGAN's. The paper normalises the weights of both
 networks spectrally and projects classes: these are the tricks `spectral-norm:generator=true` and `projection`.
+
+Compared with github.com/kwotsin/mimicry at commit a7fda06, at 32x32, in float64, with the same weights and no spectral
+norm: as many parameters, and the same outputs up to rounding, with the two changes that `resnet` names and once the
+attention stands behind the discriminator's first block, as in StudioGAN's code, instead of the second.
 """
 
 from __future__ import annotations

@@ -35,6 +35,6 @@ class DRAGAN(Loss[DRAGANParams]):
         symmetric, so this is, too.
         """
         x, c = step.real, self.params.noise
-        u = torch.empty_like(x).uniform_(-1, 1, generator=step.rng)
+        u = 2 * torch.rand(x.shape, generator=step.rng, device=x.device) - 1  # by shape: memory formats are no matter
         alpha = torch.rand(len(x), 1, 1, 1, generator=step.rng, device=x.device)
         return (x + alpha * c * x.std(correction=0) * u).requires_grad_()

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from torch.nn.functional import softplus
 
 from ganzoo.api import Loss, NoParams, Step, Terms
 
@@ -18,12 +19,15 @@ class RaGAN(Loss[NoParams]):
         return {"real": bce(real, step.targets.real), "fake": bce(fake, step.targets.fake)}
 
     def generator(self, step: Step) -> Terms:
-        """-E[log D(x_f)] - E[log(1 - D(x_r))], the non-saturating game: both expectations lead to the generator."""
+        """-E[log D(x_f)] - E[log(1 - D(x_r))], the non-saturating game: both expectations lead to the generator.
+
+        softplus(-t) is -log sigmoid(t). The batches may differ in size, where a trick has left out fake images.
+        """
         real, fake = relativistic(step)
-        return {"real": bce(real, step.targets.fake), "fake": bce(fake, step.targets.real)}
+        return {"real": softplus(real).mean(), "fake": softplus(-fake).mean()}
 
 
 def relativistic(step: Step) -> tuple[Tensor, Tensor]:
-    """Return the logits of D for real and for fake images, (N / packing,) each."""
+    """Return the logits of D for real and for fake images."""
     real, fake = step.judge(step.real).logits, step.judge(step.fake).logits
     return real - fake.mean(), fake - real.mean()

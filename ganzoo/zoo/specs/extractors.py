@@ -10,6 +10,9 @@ from ganzoo.api import Paper, Spec, param
 INCEPTION_2015_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """Of `pt_inception-2015-12-05-6726825d.pth`: the only weights whose scores are called FID, IS and KID."""
 
+INCEPTION_2015 = "inception"
+"""The extractor that feeds that network as pytorch-fid does, unless a parameter says otherwise."""
+
 DIGITS_CNN = Spec(
     kind="extractor",
     target="ganzoo.zoo.extractors.classifier:digits_cnn",

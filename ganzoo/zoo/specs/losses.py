@@ -50,6 +50,9 @@ class WGANLPParams:
 PER_SAMPLE = {"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"}
 """What every gradient penalty excludes."""
 
+NO_ZERO = "no-zero"
+"""Trait of losses whose logits have no border at 0: all may move by a constant, or the targets are on their scale."""
+
 _RELATIVISTIC = Paper(
     "The relativistic discriminator: a key element missing from standard GAN", 2019, "arXiv:1807.00734"
 )
@@ -98,7 +101,7 @@ LSGAN = Spec(
     target="ganzoo.zoo.losses.lsgan:LSGAN",
     summary="least squares: also moves fakes that the discriminator accepts but that lie far from the boundary",
     paper=Paper("Least Squares Generative Adversarial Networks", 2017, "arXiv:1611.04076"),
-    provides=("targets",),
+    provides=("targets", NO_ZERO),
 )
 
 RAGAN = Spec(
@@ -106,7 +109,7 @@ RAGAN = Spec(
     target="ganzoo.zoo.losses.ragan:RaGAN",
     summary="relativistic average: the discriminator compares each image with the average of the other kind",
     paper=_RELATIVISTIC,
-    provides=("targets",),
+    provides=("targets", NO_ZERO),
 )
 
 RPGAN = Spec(
@@ -114,7 +117,7 @@ RPGAN = Spec(
     target="ganzoo.zoo.losses.rpgan:RpGAN",
     summary="relativistic pairing: each real image is to beat one fake, and the reverse; R3GAN's with r1 and r2",
     paper=_RELATIVISTIC,
-    provides=("paired",),
+    provides=("paired", NO_ZERO),
 )
 
 WGAN = Spec(
@@ -123,6 +126,7 @@ WGAN = Spec(
     summary="Wasserstein distance, of a critic whose weights are clipped",
     paper=Paper("Wasserstein GAN", 2017, "arXiv:1701.07875"),
     params=WGANParams,
+    provides=(NO_ZERO,),
     recipe=lambda params: Recipe(  # algorithm 1
         optimizer="rmsprop",
         generator_lr=5e-5,
@@ -139,6 +143,7 @@ WGAN_GP = Spec(
     paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
     params=WGANGPParams,
     recipe=_wgan_gp_recipe,
+    provides=(NO_ZERO,),
     conflicts=PER_SAMPLE,
 )
 
@@ -149,5 +154,6 @@ WGAN_LP = Spec(
     paper=Paper("On the regularization of Wasserstein GANs", 2018, "arXiv:1709.08894"),
     params=WGANLPParams,
     recipe=_wgan_gp_recipe,
+    provides=(NO_ZERO,),
     conflicts=PER_SAMPLE,
 )

@@ -19,7 +19,7 @@ class DiffAugment(Trick[DiffAugmentParams]):
         if self.params.color:
             images = color(images, rng)
         if self.params.translation:
-            images = shift(images, height // 8, width // 8, rng, reflect=False)  # section 3: 1/8 of the side
+            images = shift(images, (height + 4) // 8, (width + 4) // 8, rng, reflect=False)  # 1/8 of the side, rounded
         if self.params.cutout:
             images = cutout(images, rng)
         return images
@@ -48,7 +48,7 @@ def cutout(images: Tensor, rng: Generator) -> Tensor:
 
 def _hidden(count: int, side: int, rng: Generator) -> Tensor:
     """Return which (count, side) of the rows or columns the square covers."""
-    size = side // 2
+    size = (side + 1) // 2
     centre = torch.randint(0, side + 1 - size % 2, (count, 1), generator=rng, device=rng.device)
     distance = torch.arange(side, device=rng.device) - (centre - size // 2)
     return (distance >= 0) & (distance < size)

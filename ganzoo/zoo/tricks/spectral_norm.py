@@ -1,9 +1,14 @@
 """Spectral normalisation (Miyato et al. 2018)."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 
-from ganzoo.api import Networks, Setting, Trick
+from ganzoo.api import Networks, Player, Setting, Trick
 from ganzoo.zoo.specs.tricks.weights import SpectralNormParams
 
 WEIGHTED = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
@@ -14,8 +19,16 @@ class SpectralNorm(Trick[SpectralNormParams]):
 
     def wrap(self, networks: Networks, setting: Setting) -> Networks:
         """Normalise every linear, embedding and convolution weight of the discriminator, or of both networks."""
+        self._normalise(networks)
+        return networks
+
+    def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
+        """Normalise what tricks behind this one have put into the networks, too; nothing is added."""
+        self._normalise(networks)
+        return {}
+
+    def _normalise(self, networks: Networks) -> None:
         parts = [networks.body, networks.head, *([networks.generator] if self.params.generator else [])]
         for module in (module for part in parts for module in part.modules()):
-            if isinstance(module, WEIGHTED):
+            if isinstance(module, WEIGHTED) and not is_parametrized(module, "weight"):
                 spectral_norm(module, n_power_iterations=self.params.iterations)
-        return networks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganzoo.api import Paper, Setting, Spec, param
+from ganzoo.zoo.specs.losses import NO_ZERO
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,10 @@ DIFFAUGMENT = Spec(
     refuse=_refuses_points,
 )
 
-_NO_ZERO = "it tells from the sign of a real logit whether the discriminator overfits, and paired logits have no zero"
+_NO_BORDER = (
+    "it tells from the sign of a real logit whether the discriminator overfits, and 0 is no border between this loss's "
+    "logits of real and of fake images; set images=0 and start, which keeps p where it starts"
+)
 
 ADA = Spec(
     kind="trick",
@@ -103,7 +107,7 @@ ADA = Spec(
     summary="all that the discriminator sees is augmented, the more the further it overfits",
     paper=Paper("Training Generative Adversarial Networks with Limited Data", 2020, "arXiv:2006.06676"),
     params=ADAParams,
-    conflicts=lambda params: {"paired": _NO_ZERO} if params.images else {},
+    conflicts=lambda params: {NO_ZERO: _NO_BORDER} if params.images else {},
     refuse=_ada_refuses,
 )
 

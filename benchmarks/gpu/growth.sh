@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# On the GPU machine: how the cost of a step grows with images and runs.
+set -euo pipefail
+source benchmarks/gpu/setup.sh
+speed 80 growth.py --precision tf32

@@ -1,0 +1,247 @@
+"""How fast ganzoo trains, beside the loop that tutorials teach: same networks, same batch, in turn, in one process.
+
+    python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan] \
+        [--together 1,8]
+
+Every contestant trains for some seconds a round, in turn, so that a slow moment hits all of them. Printed as Markdown:
+real images a second (the discriminator's, each of which has a generated one beside it), and the ratio to the tutorial
+loop within a round, as median and range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from tutorial import Tutorial
+
+import ganzoo
+from ganzoo.api import Images, Setting
+from ganzoo.engine.crew import Place
+from ganzoo.engine.messages import Options
+from ganzoo.planning.run import Run
+from ganzoo.registry.lookup import build_target
+from ganzoo.train.execution import Execution
+from ganzoo.train.trainer import Trainer
+
+COUNT = 4096
+"""Images to train on: noise, which takes as long as pictures."""
+
+
+class Case(NamedTuple):
+    """A combination, and what the tutorial loop needs to know of it."""
+
+    model: str
+    loss: str
+    trick: str = ""
+    n_critic: int = 1
+
+    @property
+    def label(self) -> str:
+        """Return the combination's name."""
+        return " + ".join(filter(None, (self.model, self.loss, self.trick)))
+
+
+CASES = (Case("dcgan", "bce"), Case("resnet", "hinge", "spectral-norm"), Case("resnet:pool=mean", "wgan-gp", "", 5))
+ASKS = (
+    *("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx"),
+    *("cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch"),
+)
+MODES = {
+    "eager, float32": Execution(),
+    "fast, float32": Execution(channels_last=True),
+    "fast, bfloat16": Execution(channels_last=True, precision="bf16"),
+    "graph, float32": Execution(graph=True),
+    "graph, TF32": Execution(graph=True, channels_last=True, precision="tf32"),
+    "graph, bfloat16": Execution(graph=True, channels_last=True, precision="bf16"),
+}
+
+
+class Contestant(Protocol):
+    """What is measured."""
+
+    def step(self) -> None:
+        """Train one generator step."""
+        ...
+
+
+def main() -> None:
+    """Measure and print a table for each case and batch size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", default="64")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--only", default="")
+    parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
+    given = parser.parse_args()
+    device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
+    torch.set_num_threads(given.threads)
+    print(machine(device))
+    print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
+    for case in (case for case in CASES if case.label.startswith(given.only)):
+        for batch in map(int, given.batch.split(",")):
+            print(table(case, batch, device, given.rounds, given.seconds), flush=True)
+            if given.together:
+                counts = list(map(int, given.together.split(",")))
+                print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
+
+
+def plan(case: Case, batch: int, seeds: int = 1) -> Sequence[Run]:
+    """Return the runs of a case."""
+    recipe = {"batch_size": batch, "n_critic": case.n_critic, "steps": 10**6}
+    request = {"model": case.model, "loss": case.loss, **({"trick": case.trick} if case.trick else {})}
+    return ganzoo.plan(dataset="cifar10", recipe=recipe, seeds=seeds, **request).runs
+
+
+def noise() -> np.ndarray:
+    """Return images to train on."""
+    return np.random.default_rng(0).integers(0, 256, (COUNT, 3, 32, 32), dtype=np.uint8)
+
+
+def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Contestant]:
+    """Return the tutorial loop and ganzoo in each mode that the device has."""
+    pixels = noise()
+    (run,) = plan(case, batch)
+    networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
+    found: dict[str, Contestant] = {
+        "tutorial loop": Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
+    }
+    for name, execution in MODES.items():
+        if device.type == "cuda" or not execution.graph:
+            found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
+    return found
+
+
+def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: float) -> str:
+    """Measure one case and return its table."""
+    found = contestants(case, batch, device)
+    flops = operations(found["eager, float32"])
+    speeds: dict[str, list[float]] = {name: [] for name in found}
+    for number in range(rounds + 1):
+        for name, one in found.items():
+            torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
+            speed = batch * case.n_critic * steps_a_second(one, seconds, device)
+            if number:  # the first round warms up
+                speeds[name].append(speed)
+    most, first = peak(device), speeds["tutorial loop"]
+    lines = [
+        f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
+        + (" launches a step |" if device.type == "cuda" else ""),
+        "|---|---:|---:|---:|---:|" + ("---:|" if device.type == "cuda" else ""),
+    ]
+    for name, of in speeds.items():
+        ratios = [mine / its for mine, its in zip(of, first, strict=True)]
+        median = statistics.median(of)
+        share = median / batch / case.n_critic * flops / most
+        lines.append(
+            f"| {name} | {median:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
+            f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")
+        )
+    return "\n".join([*lines, ""])
+
+
+class Together:
+    """Several runs on one GPU, a step of each in turn."""
+
+    def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device) -> None:
+        options = Options(device=device.type, data_root="", cache="")
+        images = Images(noise(), None)
+        self.runs = [(Place(options), Trainer(run, images, device, 10**6, execution, print)) for run in runs]
+
+    def step(self) -> None:
+        """Train one generator step of each."""
+        for place, trainer in self.runs:
+            with place.taken():
+                trainer.step()
+
+
+def together(case: Case, batch: int, device: torch.device, counts: list[int], rounds: int, seconds: float) -> str:
+    """Measure how fast several runs are at once, in turn with one alone, and return the table."""
+    names = [name for name in MODES if name.startswith("graph")]
+    found = {(name, n): Together(plan(case, batch, n), MODES[name], device) for name in names for n in counts}
+    speeds: dict[tuple[str, int], list[float]] = {key: [] for key in found}
+    for number in range(rounds + 1):
+        for (name, n), one in found.items():
+            speed = n * batch * case.n_critic * steps_a_second(one, seconds, device)
+            if number:
+                speeds[name, n].append(speed)
+    lines = [f"| {case.label}, batch {batch} | runs at once | images/s, all together | times the first |"]
+    lines.append("|---|---:|---:|---:|")
+    for (name, n), of in speeds.items():
+        ratios = [mine / its for mine, its in zip(of, speeds[name, counts[0]], strict=True)]
+        lines.append(f"| {name} | {n} | {statistics.median(of):,.0f} | {statistics.median(ratios):.2f} |")
+    return "\n".join([*lines, ""])
+
+
+def steps_a_second(one: Contestant, seconds: float, device: torch.device) -> float:
+    """Train for about so many seconds, and at least two steps."""
+    synchronise(device)
+    started, steps = time.perf_counter(), 0
+    while True:
+        for _ in range(10 if device.type == "cuda" else 1):
+            one.step()
+            steps += 1
+        synchronise(device)
+        passed = time.perf_counter() - started
+        if passed > seconds and steps > 1:
+            return steps / passed
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for all that was launched."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def operations(one: Contestant) -> float:
+    """Return the floating-point operations of the convolutions and products in a step."""
+    with FlopCounterMode(display=False) as counter:
+        one.step()
+    return float(counter.get_total_flops())
+
+
+def launches(one: Contestant) -> int:
+    """Return how often a step asks the GPU for something."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        one.step()
+    return sum(event.count for event in profile.key_averages() if event.key in ASKS)
+
+
+def peak(device: torch.device) -> float:
+    """Return the operations a second of a large matrix product in bfloat16."""
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    times: list[float] = []
+    for _ in range(13):
+        synchronise(device)
+        started = time.perf_counter()
+        a @ b
+        synchronise(device)
+        times.append(time.perf_counter() - started)
+    return 2 * side**3 / statistics.median(times[3:])
+
+
+def machine(device: torch.device) -> str:
+    """Return what was measured on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu()
+    return f"{name}, {torch.get_num_threads()} threads; torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def cpu() -> str:
+    """Return the processor's name."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The runs of one process, side by side: a step of each in turn, each on a stream of its own where there is a GPU."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import torch
+from filelock import FileLock
+
+from ganzoo.engine.job import Job
+from ganzoo.engine.machine import pick_device
+from ganzoo.engine.messages import Event, Options, Task, one_line
+from ganzoo.errors import GanzooError, Interrupted
+from ganzoo.planning.run import Run
+from ganzoo.results.store import Result
+
+Turns = Generator[None, None, Result]
+
+
+class Crew:
+    """Carries out a task's runs. One that fails stops no other, and no number of a run depends on the others."""
+
+    def __init__(self, task: Task, tell: Callable[[Event], None], stopping: Callable[[], bool]) -> None:
+        self.task, self.tell, self.stopping = task, tell, stopping
+        self.interrupted = False
+        """Whether any run was stopped before its end."""
+
+    def carry_out(self) -> None:
+        """Carry out all runs."""
+        task = self.task
+        working = {
+            number: (Place(task.options), self._turns(number, run, Path(folder)))
+            for number, (run, folder) in enumerate(zip(task.runs, task.folders, strict=True))
+        }
+        while working:
+            for number, (place, turns) in list(working.items()):
+                with place.taken():
+                    if self._ends(number, turns):
+                        del working[number]
+
+    def _turns(self, number: int, run: Run, folder: Path) -> Turns:
+        """Carry a run out, in turns; the first builds it."""
+        with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
+            shared = len(self.task.runs) > 1 and self.task.options.device != "cpu"
+            job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
+            return (yield from job.turns())
+
+    def _ends(self, number: int, turns: Turns) -> bool:
+        """Give a run its next turn; return whether that was its last, and tell how it ended."""
+        try:
+            next(turns)
+        except StopIteration as end:
+            result: Result = end.value
+            values = {"status": result.status}
+            self._tell(number, Event(kind="finished", step=result.step, text=result.reason, values=values))
+        except Interrupted:
+            self.interrupted = True
+        except GanzooError as error:
+            self._fail(number, error)
+        except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
+            file = Path(self.task.folders[number]) / "error.txt"
+            file.write_text(traceback.format_exc(), encoding="utf-8")
+            self._fail(number, error)
+        else:
+            return False
+        return True
+
+    def _fail(self, number: int, error: BaseException) -> None:
+        self._tell(number, Event(kind="error", error=type(error).__name__, text=one_line(error)))
+
+    def _tell(self, number: int, event: Event) -> None:
+        self.tell(msgspec.structs.replace(event, run=number))
+
+
+class Place:
+    """Where a run's turns take place: on a GPU, its own stream and its own state of PyTorch's random generator."""
+
+    def __init__(self, options: Options) -> None:
+        self.device = pick_device(options.device)
+        if self.device.type == "cuda":
+            self.stream = torch.cuda.Stream(self.device)
+            self.random = torch.Generator(self.device)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take the place for a turn."""
+        if self.device.type != "cuda":
+            yield
+            return
+        shared = torch.cuda.default_generators[self.stream.device_index]
+        shared.graphsafe_set_state(self.random)
+        with torch.cuda.stream(self.stream):
+            yield
+        self.random = shared.graphsafe_get_state()

@@ -1,0 +1,155 @@
+"""Whole steps as CUDA graphs: hundreds of launches are recorded once and then made by one.
+
+A graph repeats what the device did and asks Python nothing. So all that Python decides of a step is collected before
+it, as the step's `Choices`, and a graph serves the steps whose choices equal those that it was captured with.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Choices = tuple[tuple[str, Hashable], ...]
+"""What Python decides of a step, each by a name that a user understands."""
+Play = Callable[[int], None]
+"""A step on the device, given its number."""
+
+WARM_UP = 2
+"""Steps with the same choices that run eagerly first: kernels are chosen, and optimisers make their state."""
+GRAPHS = 4
+"""Graphs that are kept, those used last; each may hold as much memory as a step takes."""
+REMEMBERED = 16
+"""Choices whose steps are counted, those made last."""
+PATIENCE = 50
+"""Steps after which a run that has not captured any says why."""
+
+
+def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
+    """Yield what an object's values decide: numbers, strings, tuples, and which tensors they are."""
+    for key, value in values.items():
+        if isinstance(value, Tensor):
+            yield f"{name}.{key}", Same(value)
+        elif value is None or isinstance(value, bool | int | float | str | tuple):
+            yield f"{name}.{key}", repr(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Same:
+    """A tensor, equal to itself alone: a graph knows the memory that it was captured with, and no other."""
+
+    tensor: Tensor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.tensor is other.tensor
+
+    def __hash__(self) -> int:
+        return id(self.tensor)
+
+
+class Unknown(int):
+    """The number of a captured step: whoever asks for its value learns where to decide by it instead."""
+
+
+def _refuse(*_: Any) -> Any:
+    raise RuntimeError(
+        "a component asks for the number of the step; it should decide by it in schedule(), and keep what it decided"
+    )
+
+
+for _operator in (
+    *("eq", "ne", "lt", "le", "gt", "ge", "hash", "bool", "int", "float", "index", "divmod", "neg", "abs", "round"),
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "mod", "rmod", "floordiv", "rfloordiv", "truediv", "rtruediv"),
+    *("pow", "rpow", "and", "rand", "rshift", "lshift"),
+):
+    setattr(Unknown, f"__{_operator}__", _refuse)
+
+
+class Capture:
+    """Carries out steps: the first of a kind eagerly, the others as graphs; all eagerly where that cannot be."""
+
+    def __init__(
+        self, generators: Sequence[torch.Generator], device: torch.device, tell: Callable[[str], None]
+    ) -> None:
+        """Prepare to capture steps that draw from these generators, all on one GPU, or from PyTorch's own.
+
+        Args:
+            generators: the run's own.
+            device: the GPU.
+            tell: is told why steps are not captured, once, where they are not.
+        """
+        self.device, self.tell = device, tell
+        own = torch.cuda.default_generators[device.index or 0]
+        self.generators = [*generators, own]
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+        self.graphs: OrderedDict[Choices, torch.cuda.CUDAGraph] = OrderedDict()
+        self.counts: OrderedDict[Choices, int] = OrderedDict()
+        self.played = 0
+        self.last: Choices = ()
+        self.reason = ""
+        """Why steps are not captured; empty where they are, or may be yet."""
+
+    def __call__(self, play: Play, number: int, choices: Choices) -> None:
+        """Carry out step `number`, whose choices these are."""
+        graph = self.graphs.get(choices)
+        if graph is None and not self.reason and self._counted(choices) > WARM_UP:
+            graph = self._capture(play, choices)
+        if graph is None:
+            self._play(play, number, choices)
+        else:
+            self.graphs.move_to_end(choices)
+            graph.replay()
+
+    def _counted(self, choices: Choices) -> int:
+        """Count a step with these choices; return how many there have been."""
+        self.counts[choices] = self.counts.pop(choices, 0) + 1
+        if len(self.counts) > REMEMBERED:
+            self.counts.popitem(last=False)
+        return self.counts[choices]
+
+    def _play(self, play: Play, number: int, choices: Choices) -> None:
+        """Carry out a step eagerly, on the stream that captures, so that all that a stream needs once is there."""
+        current = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(current)
+        with torch.cuda.stream(self.stream):
+            play(number)
+        current.wait_stream(self.stream)
+        self.played += 1
+        if self.played == PATIENCE and not self.graphs and not self.reason:
+            changing = [name for name, _ in set(choices) - set(self.last)]
+            self.tell(f"steps are not captured: {', '.join(sorted(changing))} changes from step to step")
+        self.last = choices
+
+    def _capture(self, play: Play, choices: Choices) -> torch.cuda.CUDAGraph | None:
+        """Return a step as a graph that has not run yet; None where it cannot be captured, and the reason is told."""
+        states = [generator.get_state() for generator in self.generators]
+        graph = torch.cuda.CUDAGraph()
+        for generator in self.generators[:-1]:  # PyTorch registers its own by itself
+            graph.register_generator_state(generator)
+        try:
+            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
+                play(Unknown())
+        except Exception as error:  # whatever a component does that a graph cannot hold
+            self._give_up(error, states)
+            return None
+        self.graphs[choices] = graph
+        if len(self.graphs) > GRAPHS:
+            self.graphs.popitem(last=False)
+        return graph
+
+    def _give_up(self, error: BaseException, states: Sequence[Tensor]) -> None:
+        """Never capture again. Nothing has run, but the generators still believe that they are being captured."""
+        for generator, state in zip(self.generators, states, strict=True):
+            fresh = torch.Generator(self.device)
+            fresh.set_state(state)
+            generator.graphsafe_set_state(fresh)
+        while error.__context__ is not None:  # the first of them; ending the capture raised the others
+            error = error.__context__
+        self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        self.graphs.clear()
+        self.tell(f"steps are not captured: {self.reason}")

@@ -1,0 +1,69 @@
+"""Runs side by side in one process end as they do alone, and one that fails stops no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ganzoo
+from ganzoo.engine.crew import Crew
+from ganzoo.engine.messages import Event, Options, Task
+from ganzoo.errors import GanzooError
+from ganzoo.planning.run import Run
+from ganzoo.train.trainer import Trainer
+
+REQUEST = {"model": "mlp:generator=16,discriminator=16", "loss": "bce", "evaluations": 1, "samples": 20}
+
+
+def runs(**request) -> tuple[Run, ...]:
+    return ganzoo.plan(**REQUEST, recipe={"steps": 6, "batch_size": 8}, **request).runs
+
+
+def carry_out(folder: Path, *todo: Run, stopping=bool) -> tuple[list[Path], list[Event], Crew]:
+    folders = [folder / str(run.seed) for run in todo]
+    for one in folders:
+        one.mkdir(parents=True)
+    options = Options(device="cpu", data_root="", cache=str(folder / "cache"))
+    told: list[Event] = []
+    crew = Crew(Task(kind="run", runs=todo, folders=tuple(map(str, folders)), options=options), told.append, stopping)
+    crew.carry_out()
+    return folders, told, crew
+
+
+def test_runs_side_by_side_end_with_the_numbers_that_they_have_alone(tmp_path):
+    together, _, _ = carry_out(tmp_path / "together", *runs(seeds=2, trick="ema,instance-noise"))
+    for run, one in zip(runs(seeds=2, trick="ema,instance-noise"), together, strict=True):
+        ((alone,), _, _) = carry_out(tmp_path / f"alone {run.seed}", run)
+        for name in ("generator-last.safetensors", "metrics.jsonl", "samples.png"):
+            assert (one / name).read_bytes() == (alone / name).read_bytes()
+
+
+def test_they_take_turns(tmp_path):
+    _, told, _ = carry_out(tmp_path, *runs(seeds=2))
+    steps = [(event.run, event.step) for event in told if event.kind == "progress"]
+    assert steps == [(run, step) for step in range(1, 7) for run in (0, 1)]
+
+
+@pytest.mark.parametrize(("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True)])
+def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
+    play = Trainer.play
+
+    def fail(self, number):
+        if self.run.seed == 0 and number == 2:
+            raise error
+        play(self, number)
+
+    monkeypatch.setattr(Trainer, "play", fail)
+    folders, told, _ = carry_out(tmp_path, *runs(seeds=2))
+    ended = {event.run: (event.kind, event.error, event.text) for event in told if event.kind in ("error", "finished")}
+    assert ended == {0: ("error", type(error).__name__, str(error)), 1: ("finished", "", "")}
+    assert (folders[0] / "error.txt").exists() == kept  # what ganzoo raises says enough
+    assert (folders[1] / "result.json").exists()
+
+
+def test_all_are_stopped_with_a_checkpoint_each(tmp_path):
+    asked: list[int] = []
+    folders, _, crew = carry_out(tmp_path, *runs(seeds=2), stopping=lambda: asked.append(1) or len(asked) > 5)
+    assert crew.interrupted
+    assert all((folder / "checkpoint.pt").exists() for folder in folders)

@@ -1,0 +1,132 @@
+"""On a GPU: captured steps give the numbers of eager ones, resume, and fall back with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from equality import LOSSES, STATEFUL, difference, made, trained
+
+import ganzoo
+from ganzoo.api import NoParams, Trick
+from ganzoo.engine.crew import Crew
+from ganzoo.engine.messages import Event, Options, Task
+from ganzoo.planning.run import Run
+from ganzoo.train.execution import EAGER, Execution
+from ganzoo.zoo.tricks.hflip import HFlip
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+CUDA = torch.device("cuda", 0)
+GRAPH = Execution(graph=True)
+TRICKS = [
+    *STATEFUL,
+    *("top-k:epoch=200", "minibatch-discrimination", "instance-noise", "unrolled:steps=1", "consistency", "packing"),
+    *("projection", "virtual-batch-norm:reference=8", "historical-averaging", "feature-matching", "lr-decay", "r2"),
+]
+
+
+double = pytest.mark.usefixtures("double")
+
+
+def captured(**request):
+    one = made(GRAPH, CUDA, pytest.fail, **request)
+    found = trained(one)
+    assert one.capture is not None and one.capture.graphs and one.capture.played < len(found)
+    return found
+
+
+@double
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_graph_gives_every_loss_the_numbers_of_eager(loss):
+    assert difference(trained(made(EAGER, CUDA, loss=loss)), captured(loss=loss)) < 1e-5
+
+
+@double
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_graph_gives_tricks_the_numbers_of_eager(trick):
+    assert difference(trained(made(EAGER, CUDA, trick=trick)), captured(trick=trick)) < 1e-5
+
+
+@double
+@pytest.mark.parametrize("model", ["resnet:width=8,critic_width=8", "sagan:width=8,critic_width=8", "sndcgan"])
+def test_a_graph_gives_architectures_the_numbers_of_eager(model):
+    request = {"model": model, "loss": "hinge", "trick": "spectral-norm"}
+    assert difference(trained(made(EAGER, CUDA, **request)), captured(**request)) < 1e-5
+
+
+def test_bfloat16_graphs_start_as_bfloat16_without():
+    eager = trained(made(Execution(channels_last=True, precision="bf16"), CUDA), 5)
+    graph = trained(made(Execution(graph=True, channels_last=True, precision="bf16"), CUDA, pytest.fail), 5)
+    assert difference(eager, graph) < 1e-2
+
+
+def crew(folder: Path, *runs: Run) -> list[Path]:
+    """Carry runs out in one process, and return their folders."""
+    folders = [folder / f"{run.combination}-{run.seed}" for run in runs]
+    for one in folders:
+        one.mkdir(parents=True)
+    options = Options(device="cuda", data_root="", cache=str(folder / "cache"))
+    told: list[Event] = []
+    Crew(Task(kind="run", runs=runs, folders=tuple(map(str, folders)), options=options), told.append, bool).carry_out()
+    assert [event.text for event in told if event.kind in ("error", "note")] == []
+    return folders
+
+
+def test_runs_that_share_a_gpu_end_as_they_do_alone(tmp_path, monkeypatch):
+    """Dropout draws from PyTorch's own generator, of which every run has its own state."""
+    monkeypatch.setattr(HFlip, "augment", lambda self, images, rng: torch.nn.functional.dropout(images, 0.3))
+    request = {"model": "mlp", "loss": "bce", "trick": "hflip", "recipe": {"steps": 12, "batch_size": 8}, "samples": 20}
+    runs = ganzoo.plan(seeds=3, evaluations=1, **request).runs
+    together = crew(tmp_path / "together", *runs)
+    alone = [folder for run in runs for folder in crew(tmp_path / f"alone {run.seed}", run)]
+    for one, two in zip(together, alone, strict=True):
+        for name in ("generator-last.safetensors", "metrics.jsonl"):
+            assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+@double
+def test_a_run_resumes_within_graph_mode():
+    request = {"trick": "ema,ada:images=2000,r1:interval=4"}
+    whole = trained(made(GRAPH, CUDA, **request), 20)
+    one, two = made(GRAPH, CUDA, **request), made(GRAPH, CUDA, **request)
+    trained(one, 10)
+    two.load_state_dict(one.state_dict())
+    assert difference(whole[10:], trained(two, 10)) < 1e-5
+
+
+class Reads(Trick[NoParams]):
+    """Waits for the device, which a captured step cannot."""
+
+    def augment(self, images, rng):
+        return images * (1 + 0 * torch.rand(1, generator=rng, device=rng.device).item())
+
+
+class Counts(Trick[NoParams]):
+    """Decides by the number of the step in a place where a captured one does not know it."""
+
+    def after_step(self, player, networks, number):
+        assert number % 3 < 3
+
+
+class Keeps(Trick[NoParams]):
+    """Puts a new tensor in place of its state, which a graph would never see."""
+
+    last = None
+
+    def discriminator(self, step):
+        previous, self.last = self.last, step.judge(step.real).logits.detach().mean()
+        return {} if previous is None else {"drift": 0 * previous}
+
+
+@double
+@pytest.mark.parametrize(
+    ("trick", "reason"), [(Reads, "captur"), (Counts, "decide by it in schedule"), (Keeps, "keeps.last changes")]
+)
+def test_a_step_that_cannot_be_captured_says_why_and_goes_on_as_if_it_had_not_been_tried(trick, reason):
+    told: list[str] = []
+    eager, graph = made(EAGER, CUDA), made(GRAPH, CUDA, told.append)
+    for one in (eager, graph):
+        one.game.tricks.append((trick.__name__.lower(), trick(NoParams())))
+    assert difference(trained(eager, 60), trained(graph, 60)) < 1e-5
+    assert len(told) == 1 and reason in told[0]

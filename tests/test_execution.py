@@ -1,0 +1,154 @@
+"""Modes change a run's speed and not its numbers; what cannot be captured says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from equality import LOSSES, STATEFUL, difference, made, trained
+
+import ganzoo
+from ganzoo.engine.job import Job
+from ganzoo.engine.messages import Event, Options
+from ganzoo.errors import DeviceError
+from ganzoo.train.capture import Unknown, choices_of
+from ganzoo.train.execution import EAGER, Execution, choose
+from ganzoo.train.self_check import wrong_in_bfloat16
+
+CPU = torch.device("cpu")
+FAST = Execution(channels_last=True)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fast_gives_every_loss_the_numbers_of_eager(loss, double):
+    eager, fast = (trained(made(mode, CPU, loss=loss)) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-6
+
+
+@pytest.mark.parametrize("trick", STATEFUL)
+def test_fast_gives_tricks_with_state_the_numbers_of_eager(trick, double):
+    eager, fast = (trained(made(mode, CPU, trick=trick)) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-6
+
+
+def test_in_float32_fast_differs_from_eager_by_rounding():
+    eager, fast = (trained(made(mode, CPU), 5) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-5
+
+
+def test_bfloat16_learns_and_differs_by_its_rounding_alone():
+    eager, low = (trained(made(mode, CPU, trick="spectral-norm"), 5) for mode in (EAGER, Execution(precision="bf16")))
+    assert 1e-5 < difference(eager[:1], low[:1]) < 0.02
+    assert difference(eager, low) < 0.2
+
+
+@pytest.mark.parametrize("request_", [{"loss": "wgan-gp"}, {"trick": "r1"}, {"trick": "unrolled:steps=1"}])
+def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
+    """Where all that the discriminator judges is, its body never sees bfloat16."""
+    one = made(Execution(precision="bf16"), CPU, **request_)
+    seen = {"bf16": 0, "fp32": 0}
+    (first, *_) = [module for module in one.game.networks.body.modules() if isinstance(module, torch.nn.Conv2d)]
+
+    def note(_, inputs, output):
+        if output.requires_grad and inputs[0].requires_grad:
+            seen["bf16" if output.dtype == torch.bfloat16 else "fp32"] += 1
+
+    first.register_forward_hook(note)
+    one._discriminator_step(0) if "loss" in request_ or request_["trick"] == "r1" else one._generator_step(0)
+    assert seen["fp32"] and not seen["bf16"]
+
+
+def test_spectral_norm_stays_in_float32():
+    one = made(Execution(precision="bf16"), CPU, trick="spectral-norm", recipe={"discriminator_lr": 1e-6})
+    trained(one, 30)
+    for module in one.game.networks.body.eval().modules():
+        if isinstance(module, torch.nn.Conv2d):
+            assert torch.linalg.svdvals(module.weight.flatten(1))[0].item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("wrong", ["output", "gradient"])
+def test_where_bfloat16_is_computed_wrongly_a_run_says_so_and_is_in_float32(wrong, monkeypatch):
+    right = torch.nn.Conv2d.forward
+
+    def forward(self, images):
+        if not torch.is_autocast_enabled("cpu"):
+            return right(self, images)
+        output = right(self, images)
+        return output * 1.5 if wrong == "output" else output.detach() + 0.5 * (output - output.detach())
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", forward)
+    told: list[str] = []
+    one = made(Execution(precision="bf16"), CPU, told.append)
+    assert one.execution.precision == "fp32" and not one.game.bf16
+    assert len(told) == 1 and "body.layers.0" in told[0] and "float32 instead" in told[0]
+    assert ("gradient" in told[0]) == (wrong == "gradient")
+
+
+@pytest.mark.parametrize("request_", [{}, {"model": "sagan:width=8,critic_width=8", "loss": "hinge"}, {"model": "mlp"}])
+def test_the_check_of_bfloat16_leaves_no_trace(request_):
+    one = made(EAGER, CPU, trick="spectral-norm:generator=true", **request_)
+    before = {player: {k: v.clone() for k, v in m.state_dict().items()} for player, m in one.modules.items()}
+    rng = torch.get_rng_state()
+    assert wrong_in_bfloat16(one.game) == ""
+    assert torch.equal(rng, torch.get_rng_state())
+    for player, modules in one.modules.items():
+        assert all(torch.equal(value, before[player][name]) for name, value in modules.state_dict().items())
+        assert all(weight.grad is None for weight in modules.parameters())
+
+
+def test_auto_is_the_fastest_mode_of_a_device_in_float32():
+    assert choose("auto", "auto", CPU) == Execution(channels_last=True)
+    assert choose("auto", "auto", torch.device("cuda")) == Execution(graph=True)
+    assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, precision="bf16")
+
+
+@pytest.mark.parametrize(
+    ("mode", "precision", "advice"),
+    [("graph", "auto", "use --mode fast or auto"), ("auto", "tf32", "use --precision fp32 or bf16")],
+)
+def test_graphs_and_tf32_need_a_gpu(mode, precision, advice):
+    with pytest.raises(DeviceError, match=advice):
+        choose(mode, precision, CPU)
+
+
+def test_tf32_ends_with_the_step():
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    with Execution(precision="tf32").products():
+        assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
+def test_choices_are_what_python_decides_and_which_tensors_there_are():
+    state = torch.zeros(2)
+    before = dict(choices_of("trick", {"share": 0.5, "sd": state, "rest": object()}))
+    assert before == dict(choices_of("trick", {"share": 0.5, "sd": state}))
+    state.fill_(1)
+    assert before == dict(choices_of("trick", {"share": 0.5, "sd": state}))
+    assert before != dict(choices_of("trick", {"share": 0.4, "sd": state}))
+    assert before != dict(choices_of("trick", {"share": 0.5, "sd": state.clone()}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda n: n % 4, lambda n: n == 0, lambda n: 3 * n, lambda n: n and 1, lambda n: n < 5],
+)
+def test_a_captured_step_does_not_tell_its_number(ask):
+    with pytest.raises(RuntimeError, match=r"decide by it in schedule\(\)"):
+        ask(Unknown())
+
+
+def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path):
+    def finished(name: str, profile: bool) -> tuple[Path, list[Event]]:
+        run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 20}, samples=20, evaluations=1).runs[0]
+        options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"), profile=profile)
+        told: list[Event] = []
+        Job(run, tmp_path / name, options, told.append, bool).finish()
+        return tmp_path / name, [event for event in told if event.kind == "note"]
+
+    (plain, silent), (profiled, notes) = finished("plain", False), finished("profiled", True)
+    assert silent == [] and len(notes) == 1
+    assert "aten::addmm" in notes[0].text and str(profiled / "trace.json") in notes[0].text
+    assert "traceEvents" in json.loads((profiled / "trace.json").read_text(encoding="utf-8"))
+    assert (plain / "metrics.jsonl").read_bytes() == (profiled / "metrics.jsonl").read_bytes()
