@@ -30,6 +30,8 @@ DATASETS = ("digits", "mnist", "cifar10", "stacked-mnist", "ring")
 """Of five shapes, known without a file: 1x8x8, 1x28x28, 3x32x32, 3x28x28 and points in the plane."""
 SMALL = {"width": 16, "critic_width": 16, "latent": 32, "generator": (32, 32), "discriminator": (32, 32)}
 """What makes a built-in partner small, where it has such a parameter. What is checked keeps its own values."""
+SHORT = {"steps": 2}
+"""Likewise of a trick: ten unrolled steps through a penalty's second derivative would never end."""
 BATCH = 12
 """Images in a batch: a multiple of every group and pack that is usual."""
 FEW = 64
@@ -47,8 +49,9 @@ def partners(kind: Kind, subject: Subject) -> list[str]:
 
 def asked(kind: Kind, name: str) -> Asked:
     """Return a partner, small, as a plan is asked for it."""
-    known = _parameters(kind, name) if kind == "architecture" else ()
-    return {"name": name, **{key: value for key, value in SMALL.items() if key in known}}
+    small = {"architecture": SMALL, "trick": SHORT}.get(kind, {})
+    known = _parameters(kind, name) if small else ()
+    return {"name": name, **{key: value for key, value in small.items() if key in known}}
 
 
 @cache
