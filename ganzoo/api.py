@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
 API_VERSION = 1
-"""The version of everything in this module; a spec for another version is listed as such and never built."""
+"""The version of everything in this module. It grows when something is added that a plugin may use."""
+OLDEST_API = 1
+"""The oldest version whose plugins still work. A spec for an older or a newer one is listed as such and never built."""
 
 Kind = Literal["architecture", "loss", "trick", "dataset", "extractor"]
 Player = Literal["discriminator", "generator"]
@@ -38,8 +40,11 @@ class Paper:
     """Where a component was published: `Paper("Wasserstein GAN", 2017, "arXiv:1701.07875")`."""
 
     title: str
+    """As printed."""
     year: int
+    """Of the publication that the identifier names."""
     id: str = ""
+    """`arXiv:...`, `doi:...`, or an address."""
 
     def __str__(self) -> str:
         """Return one line: title, year and identifier."""
@@ -128,18 +133,33 @@ class Spec:
     """
 
     kind: Kind
+    """What it is; the entry point's group must say the same."""
     target: str
     """`module:attribute` of what builds the component; imported only then."""
     summary: str
+    """One line of at most 120 characters: its row in `ganzoo list`."""
     paper: Paper | None = None
+    """Where it was published."""
     params: type[Any] = NoParams
+    """A frozen dataclass whose fields are declared with `param`: what the command line and suite files may set."""
     recipe: Recipe | Callable[[Any], Recipe] = Recipe()
+    """The training settings that it has an opinion on."""
     provides: Collection[str] | Callable[[Any], Collection[str]] = ()
+    """Traits that it has, for others to require or exclude."""
     requires: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
+    """Traits that another component, or the data, must have."""
     conflicts: Reasons | Callable[[Any], Reasons] = field(default_factory=dict[str, str])
+    """Traits that no other component may have."""
     setting: Callable[[Any, Setting], Setting] | None = None
+    """(params, setting) -> what all components of the run are built for."""
     refuse: Callable[[Any, Setting], str | None] | None = None
+    """(params, setting) -> why it cannot work there, or None where it can."""
+    formerly: Collection[str] = ()
+    """Names that it had before: they go on working, with a warning that tells the new one."""
+    renamed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Parameters that had another name before: the old name -> the new one; likewise."""
     api: int = API_VERSION
+    """The version it was written for; write the number, so that an older ganzoo can tell that it is too old."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +183,7 @@ class DatasetSpec(Spec):
     """A dataset: a spec that can also tell its shape before a pixel is read."""
 
     kind: Kind = "dataset"
+    """Always that."""
     describe: Callable[[Any, Path], DataInfo]
     """(params, data root) -> its shape and size. No torch; raises DataError where it cannot tell."""
     extractor: str | Callable[[Any], str]
@@ -222,7 +243,9 @@ class Targets(NamedTuple):
     """What the discriminator is trained to answer, as probabilities of shape (N / packing,)."""
 
     real: Tensor
+    """Of real images: 1 unless a trick changes it."""
     fake: Tensor
+    """Of generated images: 0 unless a trick changes it."""
 
 
 class Step(Protocol):
@@ -284,10 +307,15 @@ class Rates(NamedTuple):
     """What of a recipe may change from step to step."""
 
     generator_lr: float
+    """Learning rate of the generator."""
     discriminator_lr: float
+    """Learning rate of the discriminator."""
     beta1: float
+    """Adam's first moment decay, of both players."""
     beta2: float
+    """Adam's second moment decay, of both players."""
     ema_half_life: float
+    """Half-life of the generator's weight average, in real images seen."""
 
 
 class Progress(NamedTuple):

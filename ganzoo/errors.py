@@ -58,6 +58,10 @@ class Interrupted(GanzooError):  # noqa: N818 - being interrupted is no error
     """The user or the system asked to stop; what was finished is kept."""
 
 
+class RenamedWarning(FutureWarning):
+    """A name that still works and should be written anew; a future version of its distribution may drop it."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `'; did you mean "x"?'` for the nearest known name, or a list of the known names."""
     known = sorted(known)

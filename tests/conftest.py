@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from clean_environment import build_wheels
 from hypothesis import settings
 
 from ganzoo.registry.lookup import installed
@@ -24,6 +25,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANZOO_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return ganzoo's own wheel, built once for all tests."""
+    (wheel,) = build_wheels([Path(__file__).resolve().parent.parent], tmp_path_factory.mktemp("own-wheel"))
+    return wheel
 
 
 @pytest.fixture

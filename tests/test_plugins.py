@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
-import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clean_environment import build_wheels, make_environment, run
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
@@ -40,39 +37,10 @@ def components(plugin: Path) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment that has ganzoo and the plugins from their wheels, and all else from where the tests run.
-
-    A .pth file lends it the packages of the tests' own environment, behind its own on sys.path, so that torch is not
-    installed a second time. Python reads no .pth file in a folder that is named by one: the editable ganzoo stays out.
-    """
+def clean(tmp_path_factory: pytest.TempPathFactory, own_wheel: Path) -> Path:
+    """Return an environment that has ganzoo and the plugins from their wheels."""
     folder = tmp_path_factory.mktemp("clean")
-    for source in (ROOT, *PLUGINS):
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "wheels", source)
-    venv.create(folder / "env", symlinks=True)
-    python = folder / "env" / "bin" / "python"
-    wheels = sorted((folder / "wheels").glob("*.whl"))
-    offline = ("--no-deps", "--no-index", "--disable-pip-version-check")
-    run(sys.executable, "-m", "pip", "--python", python, "install", *offline, *wheels)
-    (own,) = (folder / "env" / "lib").glob("python*/site-packages")
-    lent = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    (own / "lent.pth").write_text("\n".join(lent) + "\n", encoding="utf-8")
-    return folder / "env"
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a program away from the checkout and return what it printed; its errors fail the test."""
-    environ = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd or Path(sys.executable).parent,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return make_environment(folder / "env", [own_wheel, *build_wheels(PLUGINS, folder / "wheels")])
 
 
 @each_plugin

@@ -20,6 +20,7 @@ from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import parameters
 from ganzoo.planning.command import CHOICES, plan_from
 from ganzoo.planning.grid import Plan
+from ganzoo.registry.lookup import restricted
 from ganzoo.results.summary import Summary, summarise
 from ganzoo.results.tables import cells, header, notes, numbers, titles
 
@@ -69,14 +70,20 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
 @click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
+@click.option("--only-from", multiple=True, help="Distributions that may take part, e.g. ganzoo-core; default: all.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its reasons, and train nothing.")
-def bench(suite: Path | None, dry_run: bool, **flags: Any) -> None:
+def bench(suite: Path | None, dry_run: bool, only_from: tuple[str, ...], **flags: Any) -> None:
     """Train and score combinations of architectures, losses and tricks.
 
     SUITE is a TOML file with the same settings; flags override it. Running the same command again continues what was
     interrupted and skips what is done.
     """
     flags["recipe"] = _recipe(flags.pop("recipe"), flags.pop("steps"), flags.pop("batch_size"))
+    with restricted(only_from):
+        _bench(suite, dry_run, flags)
+
+
+def _bench(suite: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
     plan, options = plan_from(flags, suite)
     out = options.out or default_out(plan)
     if dry_run:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from typing import NoReturn
+import warnings
+from typing import Any, NoReturn
 
 import click
 
-from ganzoo.errors import GanzooError, Interrupted
+from ganzoo.errors import GanzooError, Interrupted, RenamedWarning
 
+_python_warns = warnings.showwarning
 COMMANDS = {
     "list": "ganzoo.cli.list:list_command",
     "show": "ganzoo.cli.show:show",
@@ -18,6 +20,9 @@ COMMANDS = {
     "report": "ganzoo.cli.report:report",
     "sample": "ganzoo.cli.sample:sample",
     "score": "ganzoo.cli.score:score",
+    "check": "ganzoo.cli.check:check",
+    "new": "ganzoo.cli.new:new",
+    "doctor": "ganzoo.cli.doctor:doctor",
 }
 
 
@@ -66,6 +71,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
+    warnings.showwarning = _warn
     try:
         cli.main(sys.argv[1:] or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Interrupted as error:
@@ -79,6 +85,14 @@ def main() -> None:
         _fail(f"{error.format_message().rstrip('.')} (see: {command} --help)", 2)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
+
+
+def _warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Print what concerns the user on one line, and everything else as Python does."""
+    if issubclass(category, RenamedWarning):
+        click.echo(f"ganzoo: warning: {message}", err=True)
+    else:
+        _python_warns(message, category, *where)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -25,6 +25,7 @@ from ganzoo.evaluate.sampling import sample
 from ganzoo.evaluate.scorer import extract, score
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
+from ganzoo.registry.provenance import provenance
 from ganzoo.results.picture import save_grid, save_scatter
 from ganzoo.results.store import Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
@@ -91,6 +92,7 @@ class Job:
         torch.set_num_threads(options.threads)
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
         self.data, self.extractor, self.reference, self.device = prepare(run, options)
+        self.plugins = provenance(part.distribution for part in run.parts)
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
@@ -239,6 +241,7 @@ class Job:
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
             environment=environment(self.device, self.options.threads, trainer.execution, self.notes),
+            plugins=self.plugins,
         )
 
     def _draw(self, network: torch.nn.Module) -> None:

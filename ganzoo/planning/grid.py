@@ -20,6 +20,7 @@ from ganzoo.planning.run import Evaluation, Part, Run
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
 from ganzoo.registry.lookup import Registry, installed
+from ganzoo.registry.renames import current
 
 MOST_SAMPLES = 10_000
 
@@ -125,8 +126,9 @@ def choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chose
     for one in asked:
         with one.place.blamed():
             component = registry.get(kind, one.name)
-            params = build(component.usable_spec.params, one.values, component.shown_name)
-        chosen.append(Chosen(component, params, frozenset(one.values)))
+            values = current(component.usable_spec, one.values, component.shown_name)
+            params = build(component.usable_spec.params, values, component.shown_name)
+        chosen.append(Chosen(component, params, frozenset(values)))
     return chosen
 
 

@@ -10,6 +10,7 @@ import msgspec
 from ganzoo.api import Kind
 from ganzoo.params import build, label
 from ganzoo.registry.lookup import Component, installed
+from ganzoo.registry.renames import current
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -29,7 +30,8 @@ class Part(msgspec.Struct, frozen=True):
     @property
     def typed_params(self) -> Any:
         """Return the params dataclass that the component is built with."""
-        return build(self.component.usable_spec.params, self.params, self.name)
+        spec = self.component.usable_spec
+        return build(spec.params, current(spec, self.params, self.name), self.name)
 
     @property
     def label(self) -> str:

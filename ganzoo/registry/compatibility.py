@@ -10,7 +10,8 @@ from typing import Any
 from ganzoo.api import Reasons, Recipe, Setting
 from ganzoo.errors import BrokenPluginError, GanzooError
 from ganzoo.params import Parameter, build, parameters
-from ganzoo.registry.lookup import Component, one_line
+from ganzoo.registry.loading import one_line
+from ganzoo.registry.lookup import Component
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
-import re
 import sys
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ganzoo.api import API_VERSION, DatasetSpec, Kind, Paper, Spec
-from ganzoo.errors import AmbiguousNameError, BrokenPluginError, ParameterError, UnknownComponentError, did_you_mean
-from ganzoo.params import parameters
-from ganzoo.registry.discovery import Damage, Entry, scan
+from ganzoo.api import Kind, Spec
+from ganzoo.errors import (
+    AmbiguousNameError,
+    BrokenPluginError,
+    RenamedWarning,
+    UnknownComponentError,
+    did_you_mean,
+)
+from ganzoo.registry.discovery import Damage, Entry, normalise, scan
+from ganzoo.registry.loading import State, article, load_object, one_line, read_spec
+from ganzoo.registry.permission import only_from
 
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-State = Literal["ok", "broken", "ambiguous", "wrong API"]
 PLURALS: dict[str, Kind] = {
     "architectures": "architecture",
     "losses": "loss",
@@ -82,6 +86,7 @@ class Registry:
         """
         known = self.of(kind)
         found = [component for component in known if name in (component.name, component.full_name)]
+        found = found or self._renamed(kind, name)
         if not found:
             raise UnknownComponentError(self._unknown(kind, name))
         usable = [component for component in found if component.spec is not None]
@@ -91,10 +96,23 @@ class Registry:
         (usable or found)[0].usable_spec  # noqa: B018  (raises where none can be used)
         return (usable or found)[0]
 
+    def _renamed(self, kind: Kind, name: str) -> list[Component]:
+        """Return the components that had a name before, and warn of it."""
+        distribution, _, old = name.rpartition("/")
+        found = [
+            component
+            for component in self.of(kind)
+            if component.spec and old in component.spec.formerly and distribution in ("", component.distribution)
+        ]
+        if len(found) == 1:
+            new = f"{distribution}/{found[0].name}" if distribution else found[0].shown_name
+            warnings.warn(f'the {kind} "{name}" is called "{new}" now; write that', RenamedWarning, stacklevel=3)
+        return found
+
     def _unknown(self, kind: Kind, name: str) -> str:
         elsewhere = [component.kind for component in self.components if component.name == name]
         if elsewhere:
-            return f'"{name}" is {_article(elsewhere[0])}, not {_article(kind)}; see: ganzoo show {name}'
+            return f'"{name}" is {article(elsewhere[0])}, not {article(kind)}; see: ganzoo show {name}'
         if not self.components:
             return (
                 f'no {kind} "{name}": no component is installed, not even ganzoo\'s own; run: pip install ganzoo-core'
@@ -102,10 +120,6 @@ class Registry:
         names = {component.full_name if "/" in name else component.name for component in self.of(kind)}
         plural = next(word for word, of in PLURALS.items() if of == kind)
         return f'no {kind} "{name}"{did_you_mean(name, names)} (ganzoo list {plural} shows all)'
-
-
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def discover(path: Sequence[str] | None = None) -> Registry:
@@ -121,65 +135,34 @@ def installed() -> Registry:
     return discover()
 
 
+@contextlib.contextmanager
+def restricted(distributions: Iterable[str]) -> Generator[None]:
+    """Let only these distributions take part, here and in the processes that are started; all of them where none.
+
+    Raises:
+        UnknownComponentError: no installed distribution that registers anything is called that.
+    """
+    words = [normalise(word.strip()) for text in distributions for word in text.split(",") if word.strip()]
+    if not words:
+        yield
+        return
+    known = {entry.distribution for entry in scan()[0]}
+    for word in words:
+        if word not in known:
+            raise UnknownComponentError(f'no distribution "{word}" registers anything{did_you_mean(word, known)}')
+    try:
+        with only_from(words):
+            installed.cache_clear()
+            yield
+    finally:
+        installed.cache_clear()
+
+
 def _load(entry: Entry) -> Component:
-    spec, state, reason = _spec(entry)
+    spec, state, reason = read_spec(entry)
     return Component(
         entry.kind, entry.name, entry.distribution, entry.version, entry.value, state=state, reason=reason, spec=spec
     )
-
-
-def _spec(entry: Entry) -> tuple[Spec | None, State, str]:
-    if not NAME.fullmatch(entry.name):
-        return None, "broken", f'the name "{entry.name}" is not lower-case words joined by single dashes'
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not end up in `ganzoo list --json`
-            return _read(entry, load_object(entry.value))
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
-        if isinstance(error, ImportError) and error.name == "ganzoo.api":
-            mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
-            return None, "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
-        return None, "broken", f"importing {entry.value} raised {one_line(error)}"
-
-
-def _read(entry: Entry, found: Any) -> tuple[Spec | None, State, str]:
-    api = getattr(found, "api", None)
-    if isinstance(api, int) and api != API_VERSION:
-        mend = "upgrade ganzoo-core" if api > API_VERSION else f"upgrade {entry.distribution}"
-        return None, "wrong API", f"written for plugin API {api}, this ganzoo speaks {API_VERSION}; {mend}"
-    if not isinstance(found, Spec):
-        return None, "broken", f"{entry.value} is {_article(type(found).__name__)}, not a ganzoo.api.Spec"
-    if found.kind != entry.kind:
-        return None, "broken", f'{entry.value} says kind="{found.kind}" and is registered as {entry.kind}'
-    if entry.kind == "dataset" and not isinstance(found, DatasetSpec):
-        return None, "broken", f"{entry.value} is a Spec; a dataset needs a ganzoo.api.DatasetSpec"
-    flaw = _flaw(found)
-    return (None, "broken", f"{entry.value}: {flaw}") if flaw else (found, "ok", "")
-
-
-def _flaw(spec: Spec) -> str:
-    """Say what listing or planning would stumble over; nothing where there is no such thing."""
-    fields: dict[str, tuple[Any, str]] = {
-        "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper")
-    }  # fmt: skip
-    for name, (kind, words) in fields.items():
-        if not isinstance(getattr(spec, name), kind):
-            return f"{name} is {getattr(spec, name)!r}, not {words}"
-    if ":" not in spec.target:
-        return f'target is "{spec.target}", not module:attribute'
-    if isinstance(spec.provides, str):
-        return f'provides is a string, not a collection of them; write ("{spec.provides}",)'
-    if not is_dataclass(spec.params):
-        return f"params is {spec.params!r}, not a dataclass"
-    try:
-        parameters(spec.params)
-    except (ParameterError, NameError) as error:  # NameError: an annotation that names what is not imported
-        return f"params: {error}"
-    return ""
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's type and message on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _mark_ambiguous(components: Iterable[Component]) -> list[Component]:
@@ -191,15 +174,6 @@ def _mark_ambiguous(components: Iterable[Component]) -> list[Component]:
         else component
         for component in components
     ]
-
-
-def load_object(value: str) -> Any:
-    """Import what `module:attribute` names, e.g. a spec, or the target of a spec."""
-    module, _, attribute = value.partition(":")
-    found = importlib.import_module(module.strip())
-    for name in filter(None, attribute.strip().split(".")):
-        found = getattr(found, name)
-    return found
 
 
 def build_target(component: Component) -> Any:

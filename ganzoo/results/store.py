@@ -50,6 +50,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Of the process on a CPU, of PyTorch's allocator on a GPU."""
     parameters: dict[str, int] = {}
     environment: dict[str, str] = {}
+    plugins: dict[str, str] = {}
+    """The sha256 of every distribution that took part, by its name and version."""
 
     @property
     def outcome(self) -> str:

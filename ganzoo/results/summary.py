@@ -115,6 +115,8 @@ class Summary:
     environments: tuple[str, ...]
     pending: int
     """Runs without a result."""
+    plugins: tuple[tuple[str, str], ...] = ()
+    """Name and version, and sha256, of every distribution that took part."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -159,6 +161,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
         tables=tuple(_table(group, published) for group in groups),
         environments=tuple(sorted(environments)),
         pending=len(planned - set(ended)),
+        plugins=tuple(sorted({plugin for one in ended.values() for plugin in one.result.plugins.items()})),
     )
 
 

@@ -127,6 +127,7 @@ def notes(summary: Summary) -> list[str]:
         found += published_notes(table)
     found += _split_notes(summary)
     found += [f"Hardware: {environment}." for environment in summary.environments]
+    found += _plugin_notes(summary)
     if summary.pending:
         runs = "1 run has" if summary.pending == 1 else f"{summary.pending} runs have"
         found.append(f"{runs} no result yet; run the same command again to finish.")
@@ -150,6 +151,16 @@ def _split_notes(summary: Summary) -> list[str]:
             differences = "; ".join(before.protocol.differences(table.protocol))
             found.append(f"{table.dataset}: protocols differ in {differences}; their rows cannot be ranked together.")
     return found
+
+
+def _plugin_notes(summary: Summary) -> list[str]:
+    """Name whose code besides ganzoo's own took part, and warn where one version had several contents."""
+    strangers = [(name, sha256) for name, sha256 in summary.plugins if not name.startswith("ganzoo-core ")]
+    told = [f"{name} (sha256 {sha256[:8]})" for name, sha256 in strangers]
+    found = [f"Plugins: {', '.join(told)}."] if told else []
+    names = [name for name, _ in strangers]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return found + [f"Warning: {name} changed between these runs, without another version." for name in twice]
 
 
 MARKDOWN_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|<*`[~"})
@@ -225,6 +236,7 @@ def to_json(summary: Summary) -> str:
     value = {
         "tables": [_tree(table) for table in summary.tables],
         "environments": summary.environments,
+        "plugins": [{"plugin": plugin, "sha256": sha256} for plugin, sha256 in summary.plugins],
         "pending": summary.pending,
     }
     return json.dumps(value, indent=2) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Generator, Tensor
 
 from ganzoo.api import Trick
@@ -22,5 +23,5 @@ class TruncatedLatent(Trick[TruncatedLatentParams]):
         """Draw z ~ N(0, 1) given |z| <= threshold, of the same shape."""
         threshold = self.params.threshold
         within = math.erf(threshold / math.sqrt(2))  # the normal distribution's mass up to the threshold
-        z = z.uniform_(-within, within, generator=rng).erfinv().mul(math.sqrt(2))
+        z = torch.empty_like(z).uniform_(-within, within, generator=rng).erfinv().mul(math.sqrt(2))
         return z.clamp(-threshold, threshold)  # rounding may lead past it, and to infinity where all mass is within

@@ -1,5 +1,6 @@
 """Uniform latents (Radford et al. 2016, figure 1)."""
 
+import torch
 from torch import Generator, Tensor
 
 from ganzoo.api import NoParams, Trick
@@ -10,4 +11,4 @@ class UniformLatent(Trick[NoParams]):
 
     def latent(self, z: Tensor, rng: Generator) -> Tensor:
         """Draw z ~ U[-1, 1], of the same shape."""
-        return z.uniform_(-1, 1, generator=rng)
+        return torch.empty_like(z).uniform_(-1, 1, generator=rng)

@@ -1,1 +1,1 @@
-"""An example plugin for ganzoo: the losses of f-GAN."""
+"""Three small examples for ganzoo, to be read and copied: an architecture, a loss and a trick."""

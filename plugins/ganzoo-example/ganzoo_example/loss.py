@@ -1,12 +1,15 @@
 """f-GAN: games that estimate an f-divergence (Nowozin et al. 2016)."""
 
+from collections.abc import Callable
+
+from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from ganzoo.api import Loss, Step, Terms
 from ganzoo_example.spec import FGANParams
 
 # Table 2: the output activation g_f(v), and the conjugate f* of what it gives, f*(g_f(v)).
-DIVERGENCES = {
+DIVERGENCES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "pearson": (lambda v: v, lambda v: v.square() / 4 + v),
     "kl": (lambda v: v, lambda v: (v - 1).exp()),
     "gan": (logsigmoid, softplus),  # f*(t) = -log(1 - exp(t))

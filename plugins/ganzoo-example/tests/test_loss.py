@@ -1,42 +1,14 @@
 """The discriminator that f-GAN's theory calls the best one reaches the divergence, and no other does."""
 
 import math
-from dataclasses import dataclass, field
 
 import pytest
 import torch
 from ganzoo_example.loss import DIVERGENCES, FGAN
-from ganzoo_example.spec import FGAN as SPEC
 from ganzoo_example.spec import FGANParams
-from torch import Generator, Tensor
 
-from ganzoo.api import Player, Targets, Verdict
 from ganzoo.params import parameters
-
-
-@dataclass
-class FakeStep:
-    """A step of a discriminator that answers the mean of each image."""
-
-    real: Tensor
-    fake: Tensor
-    targets: Targets = field(default_factory=lambda: Targets(torch.ones(4), torch.zeros(4)))
-    player: Player = "discriminator"
-    number: int = 0
-    latent: Tensor = field(default_factory=lambda: torch.zeros(2, 1))
-    labels: Tensor | None = None
-    rng: Generator = field(default_factory=Generator)
-
-    def judge(self, images: Tensor) -> Verdict:
-        """Answer the mean of each image; the pixels are its features."""
-        features = images.flatten(1)
-        return Verdict(features.mean(1), features)
-
-
-def images(*means: float) -> Tensor:
-    """Return one constant image for each mean."""
-    return torch.tensor(means)[:, None, None, None].expand(-1, 1, 2, 2)
-
+from ganzoo.testing import toy_step
 
 # The data P and the generator Q draw one of two images: P with probabilities 3/4 and 1/4, Q with 1/2 and 1/2.
 P, Q = (0.75, 0.25), (0.5, 0.5)
@@ -54,7 +26,7 @@ BEST = {  # g_f(v) = f'(p/q), solved for v
 
 def estimate(divergence: str, v_1: float, v_2: float) -> float:
     """Return the bound that a discriminator reaches which answers v_1 and v_2 to the two images."""
-    step = FakeStep(real=images(v_1, v_1, v_1, v_2), fake=images(v_1, v_1, v_2, v_2))
+    step = toy_step(real=[v_1, v_1, v_1, v_2], fake=[v_1, v_1, v_2, v_2])
     return -sum(term.item() for term in FGAN(FGANParams(divergence)).discriminator(step).values())
 
 
@@ -73,15 +45,11 @@ def test_no_other_discriminator_reaches_as_much(divergence: str) -> None:
 
 @pytest.mark.parametrize("divergence", KNOWN)
 def test_the_generator_raises_its_logits(divergence: str) -> None:
-    fake = images(-2.0, 0.0, 3.0).clone().requires_grad_()
-    (term,) = FGAN(FGANParams(divergence)).generator(FakeStep(real=fake.detach(), fake=fake)).values()
-    (slope,) = torch.autograd.grad(term, fake)
+    step = toy_step(real=[0.0, 0.0, 0.0], fake=[-2.0, 0.0, 3.0], player="generator")
+    (term,) = FGAN(FGANParams(divergence)).generator(step).values()
+    (slope,) = torch.autograd.grad(term, step.fake)
     assert (slope < 0).all()
 
 
 def test_every_divergence_that_the_spec_offers_is_there() -> None:
     assert set(parameters(FGANParams)["divergence"].choices) == set(DIVERGENCES) == set(KNOWN)
-
-
-def test_the_spec_names_this_loss() -> None:
-    assert SPEC.target == f"{FGAN.__module__}:{FGAN.__name__}"

@@ -103,6 +103,7 @@ R3GAN = Spec(
         n_critic=1,
     ),
     refuse=_refuses,
+    conflicts={"spectral-norm": "its blocks start at zero, and zeros have no largest singular value to divide by"},
 )
 
 PENALTY = Spec(

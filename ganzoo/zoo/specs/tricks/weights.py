@@ -47,6 +47,7 @@ SPECTRAL_NORM = Spec(
     summary="every weight of the discriminator is divided by its largest singular value",
     paper=Paper("Spectral Normalization for Generative Adversarial Networks", 2018, "arXiv:1802.05957"),
     params=SpectralNormParams,
+    provides=("spectral-norm",),
     conflicts={f"critic-norm:{norm}": _RESCALES for norm in ("batch", "layer", "instance")},
 )
 

@@ -1,0 +1,137 @@
+"""What a bug report needs to say of a machine: versions, devices, weights, data, plugins and disk."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+from ganzoo import paths
+from ganzoo.errors import GanzooError
+from ganzoo.registry.discovery import normalise, scan
+from ganzoo.registry.lookup import Component, installed
+from ganzoo.registry.permission import DISABLE, ONLY_FROM, listed
+from ganzoo.version import __version__
+from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
+
+Section = dict[str, str]
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pytorch-fid", "click", "msgspec", "rich", "safetensors")
+VARIABLES = ("GANZOO_CACHE", "GANZOO_DATA", DISABLE, ONLY_FROM, "TORCH_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+WEIGHTS = (".pth", ".pt", ".safetensors", ".bin")
+
+
+def diagnose() -> dict[str, Section]:
+    """Return sections of names and values; whatever cannot be found out says so, and stops nothing."""
+    return {
+        "ganzoo": {"version": __version__, "code": str(Path(__file__).parent), "command": sys.argv[0]},
+        "python": {"version": platform.python_version(), "executable": sys.executable, "system": platform.platform()},
+        "packages": {name: _version(name) for name in PACKAGES},
+        "devices": _devices(),
+        "folders": _folders(),
+        "weights": _weights(),
+        "plugins": _plugins(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def troubles() -> list[str]:
+    """Return what is wrong, each with what to do about it."""
+    registry = installed()
+    found = [
+        f"{one.kind} {one.full_name} {one.version} is {one.state}: {one.reason}"
+        for one in registry.components
+        if one.state not in ("ok", "disabled")
+    ]
+    found += [f"distribution {one.distribution} is damaged: {one.reason}; reinstall it" for one in registry.damaged]
+    known = {name for one in registry.components for name in (one.name, one.full_name, one.distribution)}
+    distributions = {entry.distribution for entry in scan()[0]}
+    for variable, names in ((DISABLE, known | distributions), (ONLY_FROM, distributions)):
+        strangers = [word for word in listed(variable) if word not in names and normalise(word) not in names]
+        found += [f"{variable} names {word}, which nothing that is installed is called" for word in strangers]
+    return found
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _devices() -> Section:
+    try:
+        import torch  # noqa: PLC0415  (seconds, and it may be what is broken)
+    except Exception as error:
+        return {"torch": f"cannot be imported: {type(error).__name__}: {error}"}
+    found = {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads", "cuda": "no device"}
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        found["cuda"] = str(torch.version.cuda)
+        found[f"cuda:{number}"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    return found
+
+
+def _folders() -> Section:
+    places = {"data root": paths.data_root(), "cache": paths.cache_dir(), "here": Path.cwd()}
+    return {name: f"{folder} ({_space(folder)})" for name, folder in places.items()}
+
+
+def _space(folder: Path) -> str:
+    """Say whether a folder is there, and how much room its disk has."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = f"{shutil.disk_usage(there).free / 2**30:.1f} GiB free"
+    return free if there == folder else f"not there yet, {free}"
+
+
+def _weights() -> Section:
+    """Hash the weights that come with ganzoo, and those that torch has downloaded."""
+    home = Path(os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
+    checkpoints = home.expanduser() / "hub" / "checkpoints"
+    own = Path(__file__).parent / "zoo" / "extractors" / "weights"
+    files = [file for folder in (own, checkpoints) for file in sorted(folder.glob("*")) if file.suffix in WEIGHTS]
+    found = {file.name: _described(file) for file in files}
+    return found | ({} if checkpoints.exists() else {str(checkpoints): "not there: no weights were downloaded"})
+
+
+def _described(file: Path) -> str:
+    sha256 = _sha256(file)
+    known = "; the network of FID and IS" if sha256 == INCEPTION_2015_SHA256 else ""
+    return f"{file.stat().st_size / 2**20:.1f} MiB, sha256 {sha256}{known}"
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _plugins() -> Section:
+    """Name every distribution that registers components: what it brings, in which state, and its content's hash."""
+    found: Section = {}
+    components = installed().components
+    for name in dict.fromkeys(one.distribution for one in components):
+        own = [one for one in components if one.distribution == name]
+        found[f"{name} {own[0].version}"] = f"{_brings(own)}; {_content(name)}"
+    return found | {f"{one.distribution} {one.version}": f"damaged: {one.reason}" for one in installed().damaged}
+
+
+def _brings(components: list[Component]) -> str:
+    kinds = Counter(one.kind if one.state == "ok" else f"{one.kind} ({one.state})" for one in components)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def _content(distribution: str) -> str:
+    from ganzoo.registry.provenance import provenance  # noqa: PLC0415
+
+    try:
+        (sha256,) = provenance([distribution]).values()
+    except (GanzooError, ImportError, OSError, ValueError) as error:
+        return f"its content cannot be read: {error}"
+    return f"content sha256 {sha256[:16]}"

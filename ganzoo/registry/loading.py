@@ -1,0 +1,107 @@
+"""From an entry point to a spec that can be used, or the reason why not."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import sys
+from dataclasses import is_dataclass
+from typing import Any, Literal
+
+from ganzoo.api import API_VERSION, OLDEST_API, DatasetSpec, Paper, Spec
+from ganzoo.errors import ParameterError
+from ganzoo.params import parameters
+from ganzoo.registry.discovery import Entry
+from ganzoo.registry.permission import forbidden
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NEW_FIELD = re.compile(r"\b(Spec|DatasetSpec|Recipe|DataInfo|Paper|param)(\.__init__)?\(\) got an unexpected keyword")
+"""What Python says where a spec was written for a newer API."""
+State = Literal["ok", "broken", "ambiguous", "wrong API", "disabled"]
+
+
+def read_spec(entry: Entry) -> tuple[Spec | None, State, str]:
+    """Return an entry's spec, or None, with its state and the reason for it."""
+    reason = forbidden(entry)
+    if reason:
+        return None, "disabled", reason
+    if not NAME.fullmatch(entry.name):
+        return None, "broken", f'the name "{entry.name}" is not lower-case words joined by single dashes'
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not end up in `ganzoo list --json`
+            return _read(entry, load_object(entry.value))
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
+        return None, *_raised(entry, error)
+
+
+def _raised(entry: Entry, error: BaseException) -> tuple[State, str]:
+    """Say what it means that importing a spec raised."""
+    mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
+    if isinstance(error, ImportError) and error.name == "ganzoo.api":
+        return "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
+    newer = isinstance(error, TypeError) and NEW_FIELD.search(str(error))
+    hint = "; a slip of the pen, or written for a newer ganzoo-core: upgrade that" if newer else ""
+    return "broken", f"importing {entry.value} raised {one_line(error)}{hint}"
+
+
+def _read(entry: Entry, found: Any) -> tuple[Spec | None, State, str]:
+    api = getattr(found, "api", None)
+    if isinstance(api, int) and not OLDEST_API <= api <= API_VERSION:
+        mend = "upgrade ganzoo-core" if api > API_VERSION else f"upgrade {entry.distribution}"
+        spoken = f"{OLDEST_API} to {API_VERSION}" if OLDEST_API < API_VERSION else str(API_VERSION)
+        return None, "wrong API", f"written for plugin API {api}, this ganzoo speaks {spoken}; {mend}"
+    if not isinstance(found, Spec):
+        return None, "broken", f"{entry.value} is {article(type(found).__name__)}, not a ganzoo.api.Spec"
+    if found.kind != entry.kind:
+        return None, "broken", f'{entry.value} says kind="{found.kind}" and is registered as {entry.kind}'
+    if entry.kind == "dataset" and not isinstance(found, DatasetSpec):
+        return None, "broken", f"{entry.value} is a Spec; a dataset needs a ganzoo.api.DatasetSpec"
+    flaw = _flaw(found)
+    return (None, "broken", f"{entry.value}: {flaw}") if flaw else (found, "ok", "")
+
+
+def _flaw(spec: Spec) -> str:
+    """Say what listing or planning would stumble over; nothing where there is no such thing."""
+    fields: dict[str, tuple[Any, str]] = {
+        "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper")
+    }  # fmt: skip
+    for name, (kind, words) in fields.items():
+        if not isinstance(getattr(spec, name), kind):
+            return f"{name} is {getattr(spec, name)!r}, not {words}"
+    if ":" not in spec.target:
+        return f'target is "{spec.target}", not module:attribute'
+    for name, words in (("provides", spec.provides), ("formerly", spec.formerly)):
+        if isinstance(words, str):
+            return f'{name} is a string, not a collection of them; write ("{words}",)'
+    return _params_flaw(spec)
+
+
+def _params_flaw(spec: Spec) -> str:
+    if not is_dataclass(spec.params):
+        return f"params is {spec.params!r}, not a dataclass"
+    try:
+        known = parameters(spec.params)
+    except (ParameterError, NameError) as error:  # NameError: an annotation that names what is not imported
+        return f"params: {error}"
+    wrong = [f"{old} -> {new}" for old, new in spec.renamed.items() if old in known or new not in known]
+    return f"renamed has {wrong[0]}: the old name must be no parameter, and the new one must be one" if wrong else ""
+
+
+def load_object(value: str) -> Any:
+    """Import what `module:attribute` names, e.g. a spec, or the target of a spec."""
+    module, _, attribute = value.partition(":")
+    found = importlib.import_module(module.strip())
+    for name in filter(None, attribute.strip().split(".")):
+        found = getattr(found, name)
+    return found
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception's type and message on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def article(kind: str) -> str:
+    """Return a kind with its article: `an architecture`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

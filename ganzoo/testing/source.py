@@ -1,0 +1,77 @@
+"""Plugins that are not installed: a folder with a pyproject.toml is checked as if it were. No torch."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ganzoo.errors import BrokenPluginError, UnknownComponentError
+from ganzoo.registry.discovery import GROUPS, normalise
+from ganzoo.registry.lookup import installed
+from ganzoo.testing.subject import Subject, subjects
+
+
+def is_folder(text: str) -> bool:
+    """Tell whether a text names a folder rather than a component: it has a slash or a dot, and is there."""
+    return ("/" in text or text.startswith(".")) and Path(text).is_dir()
+
+
+def find(text: str) -> list[Subject]:
+    """Return what is to be checked: the components that a name means, or all that a folder's plugin brings.
+
+    Raises:
+        UnknownComponentError: nothing is called that, or the folder registers nothing.
+        BrokenPluginError: the folder's pyproject.toml cannot be read.
+    """
+    return in_folder(Path(text)) if is_folder(text) else subjects(text)
+
+
+def in_folder(folder: Path) -> list[Subject]:
+    """Return the components of a plugin's folder, which this process sees from now on as installed."""
+    project = _project(folder)
+    name, version = normalise(str(project.get("name", folder.name))), str(project.get("version", "0"))
+    groups = cast("Mapping[str, Mapping[str, str]]", project.get("entry-points", {}))
+    own = {group: dict(entries) for group, entries in groups.items() if group in GROUPS}
+    if not own:
+        raise UnknownComponentError(
+            f'{folder / "pyproject.toml"} registers nothing: it needs [project.entry-points."ganzoo.losses"], or '
+            f"another of {', '.join(GROUPS)}"
+        )
+    _show(folder, name, version, own)
+    return [Subject(one) for one in installed().components if one.distribution == name]
+
+
+def _project(folder: Path) -> Mapping[str, Any]:
+    file = folder / "pyproject.toml"
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+    except FileNotFoundError:
+        raise UnknownComponentError(f"{file} is missing; name the folder of a plugin, or what is installed") from None
+    except KeyError:
+        raise BrokenPluginError(f"{file} has no [project] table") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BrokenPluginError(f"{file} cannot be read: {error}") from None
+
+
+def _show(folder: Path, name: str, version: str, groups: Mapping[str, Mapping[str, str]]) -> None:
+    """Put the folder, and what an installer would write of it, at the front of sys.path."""
+    site = Path(tempfile.mkdtemp(prefix="ganzoo-check-"))
+    atexit.register(shutil.rmtree, site, ignore_errors=True)
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    lines = [
+        line
+        for group, entries in groups.items()
+        for line in (f"[{group}]", *(f"{key} = {value}" for key, value in entries.items()))
+    ]
+    (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+    source = folder / "src"
+    sys.path[:0] = [str(site), str((source if source.is_dir() else folder).resolve())]
+    installed.cache_clear()

@@ -1,0 +1,118 @@
+"""The checks of a component, in order, and carrying them out: what `ganzoo check` and pytest share."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+import ganzoo
+from ganzoo.registry.loading import one_line
+from ganzoo.testing import data, description, features, hooks, networks, passes, playing, target, training
+from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
+from ganzoo.testing.subject import Subject
+
+OWN = Path(ganzoo.__file__).parent
+Verdict = Literal["passed", "failed", "expected", "unexpected", "skipped", "not tried"]
+"""Skipped: it means nothing here. Not tried: it stands on a stage that failed."""
+ALL: tuple[Check, ...] = (
+    *description.CHECKS,
+    *target.CHECKS,
+    *networks.CHECKS,
+    *passes.CHECKS,
+    *playing.CHECKS,
+    *hooks.CHECKS,
+    *data.CHECKS,
+    *features.CHECKS,
+    *training.CHECKS,
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check."""
+
+    check: Check
+    verdict: Verdict
+    message: str = ""
+    """Why it failed or was left out, on one line."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether the component is at fault: it failed, or passed what was said to fail."""
+        return self.verdict in ("failed", "unexpected")
+
+
+def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
+    """Yield the checks of a component, a stage after the other; `together`: with every built-in that goes with it."""
+    kind = subject.component.kind
+    for stage in STAGES:
+        yield from (one for one in ALL if kind in one.kinds and one.stage == stage)
+    if together and subject.component.spec is not None:
+        yield from training.combinations(subject)
+
+
+def outcomes(
+    subject: Subject, expected: Mapping[str, str] | None = None, only: Callable[[Check], bool] = lambda check: True,
+    together: bool = True,
+) -> Iterator[Outcome]:  # fmt: skip
+    """Carry out the checks of a component, and leave out what stands on a stage that failed.
+
+    Args:
+        subject: what is checked.
+        expected: check -> the reason why it may fail.
+        only: which checks to try.
+        together: whether to train it with every built-in.
+    """
+    expected = expected or {}
+    failed: Check | None = None
+    for check in filter(only, checks(subject, together)):
+        if failed and failed.stage != check.stage:
+            yield Outcome(check, "not tried", f"first mend {failed.name}")
+            continue
+        found = carry_out(check, subject)
+        if check.name in expected and found.verdict != "skipped":
+            found = _as_expected(found, expected[check.name])
+        elif found.verdict == "failed":
+            failed = failed or check
+        yield found
+
+
+def _as_expected(found: Outcome, reason: str) -> Outcome:
+    if found.verdict == "failed":
+        return Outcome(found.check, "expected", reason)
+    return Outcome(found.check, "unexpected", f"it passes, and was expected to fail: {reason}")
+
+
+def carry_out(check: Check, subject: Subject) -> Outcome:
+    """Try one check, away from the process's global random numbers."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            check.run(subject)
+    except NotTried as left:
+        return Outcome(check, "skipped", _line(str(left)))
+    except BrokenClaimError as broken:
+        return Outcome(check, "failed", _line(str(broken)))
+    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+        return Outcome(check, "failed", f"raised {one_line(error)}{_place(error)}")
+    return Outcome(check, "passed")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _place(error: BaseException) -> str:
+    """Return the last place in the plugin's own code that an error came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [
+        frame
+        for frame in frames
+        if "site-packages/torch" not in frame.filename and OWN not in Path(frame.filename).parents
+    ]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""

@@ -1,0 +1,186 @@
+"""Checks of whole steps of training: alone, continued, on a GPU, and with every built-in that goes with it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from ganzoo.api import Kind
+from ganzoo.errors import IncompatibleError
+from ganzoo.params import label
+from ganzoo.planning.run import Run
+from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require
+from ganzoo.testing.rehearsal import CORE, DATASETS, Asked, asked, first_run, own, partners, plan, refusal, trainer
+from ganzoo.testing.state import compare, finite, held
+from ganzoo.testing.subject import Subject
+from ganzoo.train.trainer import Trainer
+
+PLAYED: tuple[Kind, ...] = ("architecture", "loss", "trick")
+COMBINED: dict[Kind, tuple[Kind, ...]] = {
+    "architecture": ("loss", "trick"),
+    "loss": ("architecture", "trick"),
+    "trick": ("architecture", "loss", "trick"),
+    "dataset": ("architecture",),
+    "extractor": (),
+}
+"""The kinds of built-ins that a component of a kind is trained with."""
+STEPS = 3
+HALF = 5
+"""Steps before a checkpoint, and behind it."""
+
+
+def train(one: Trainer, steps: int) -> Trainer:
+    """Train some steps and check that all weights are still finite."""
+    for _ in range(steps):
+        one.step()
+    for player, module in one.modules.items():
+        finite({f"the {player}'s weight {name}": weight for name, weight in module.named_parameters()})
+    return one
+
+
+def _weights(one: Trainer) -> dict[str, Any]:
+    return {player: {name: weight.clone() for name, weight in module.state_dict().items()}
+            for player, module in one.modules.items()}  # fmt: skip
+
+
+@check(
+    "repeats",
+    PLAYED,
+    "training",
+    fix="draw only from the generators that are passed in, and keep no state between runs",
+)
+def _equal_runs_end_equal(subject: Subject) -> None:
+    """Who runs the same seed again gets the same images, or can trust no comparison."""
+    run = first_run(subject)
+    first, second = (train(trainer(run), STEPS) for _ in range(2))
+    compare(_weights(first), _weights(second), "of two runs with one seed the weights of the")
+
+
+@check(
+    "resumes",
+    PLAYED,
+    "training",
+    fix="return all state from state_dict, restore it in load_state_dict, keep it in tensors",
+)
+def _a_continued_run_ends_equal(subject: Subject) -> None:
+    """A run that is stopped and continued ends with the same bits as one that is not."""
+    run = first_run(subject)
+    straight, stopped = train(trainer(run), HALF), train(trainer(run), HALF)
+    buffer = io.BytesIO()
+    torch.save(stopped.state_dict(), buffer)
+    train(straight, HALF)
+    buffer.seek(0)
+    continued = trainer(run)
+    continued.load_state_dict(torch.load(buffer, weights_only=True))
+    train(continued, HALF)
+    told = "of a run that was stopped and continued"
+    compare(_weights(straight), _weights(continued), f"{told} the weights of the")
+    first, second = ([trick.state_dict() for _, trick in one.game.tricks] for one in (straight, continued))
+    compare(first, second, f"{told} the state of trick")
+
+
+@check(
+    "memory",
+    ("loss", "trick"),
+    "training",
+    fix="detach what is kept from step to step, and keep a fixed number of tensors",
+)
+def _memory_does_not_grow(subject: Subject) -> None:
+    """A run takes 100,000 steps: what each leaves behind fills the memory."""
+    held(trainer(first_run(subject)).step)
+
+
+@check("options", ("loss", "trick"), "training", fix="do what each choice promises, or take it out of the choices")
+def _every_option_trains(subject: Subject) -> None:
+    """A switch or choice that the spec offers has to work."""
+    for one in subject.options():
+        try:
+            train(trainer(first_run(one)), 1)
+        except Exception as error:
+            raise BrokenClaimError(f"{label(one.component.name, one.params)}: {error}") from error
+
+
+@check(
+    "cuda",
+    ("loss", "trick"),
+    "training",
+    fix="make new tensors with device=x.device, and keep others in modules or tensors",
+)
+def _training_moves_to_a_gpu(subject: Subject) -> None:
+    """Most runs train on a GPU: what is left on the CPU fails there."""
+    if not torch.cuda.is_available():
+        raise NotTried("PyTorch finds no CUDA device here")
+    train(trainer(first_run(subject), torch.device("cuda")), STEPS)
+
+
+def combinations(subject: Subject) -> Iterator[Check]:
+    """Yield a check for every built-in that a component could be trained with, and what its own distribution brings.
+
+    Of the networks of its own distribution none: only those of built-ins are known to be small.
+    """
+    for kind in COMBINED[subject.component.kind]:
+        for name in partners(kind, subject):
+            if kind != "architecture" or name.startswith(f"{CORE}/"):
+                yield _trains_with(kind, name)
+
+
+def _trains_with(kind: Kind, name: str) -> Check:
+    def run(subject: Subject) -> None:
+        try:
+            one = trainer(_run_with(subject, kind, asked(kind, name)))
+        except IncompatibleError as error:  # what a network lacks, the one who needs it finds out when it is built
+            raise NotTried(str(error)) from None
+        start = _weights(one)
+        after = _weights(train(one, STEPS))
+        still = all(torch.equal(start[player][key], after[player][key]) for player in start for key in start[player])
+        require(not still, "three steps moved no weight")
+
+    return Check(
+        f"trains-with-{name.rpartition('/')[2]}",
+        (kind,),
+        "training",
+        f"Three training steps with the {kind} {name}.",
+        "say in requires, conflicts or refuse what it does not go with, and why",
+        run,
+    )
+
+
+def _run_with(subject: Subject, kind: Kind, partner: Asked) -> Run:
+    """Return the first run of both, with whatever else they work with; NotTried where the plan refuses all."""
+    word = "model" if kind == "architecture" else kind
+    if subject.component.kind == "dataset":
+        why = refusal(model=partner, loss="bce", dataset=own(subject))
+        if why:
+            raise NotTried(why)
+        return plan(model=partner, loss="bce", dataset=own(subject))
+    if subject.component.kind == kind == "trick":
+        return _with_another_trick(subject, partner)
+    try:
+        return first_run(subject, **{word: partner})
+    except BrokenClaimError as error:
+        raise NotTried(str(error).partition("every built-in: ")[2]) from None
+
+
+def _with_another_trick(subject: Subject, partner: Asked) -> Run:
+    refused = ""
+    models, losses = partners("architecture", subject)[:1], partners("loss", subject)
+    for loss in losses:
+        for dataset in DATASETS[:1]:
+            request = {"model": asked("architecture", models[0]), "loss": loss, "dataset": dataset}
+            try:
+                return plan(**request, trick=[own(subject), partner])
+            except IncompatibleError as error:
+                refused = refused or str(error).removeprefix("no combination of this grid can work: ")
+    raise NotTried(refused)
+
+
+CHECKS: tuple[Check, ...] = (
+    _equal_runs_end_equal,
+    _a_continued_run_ends_equal,
+    _every_option_trains,
+    _memory_does_not_grow,
+    _training_moves_to_a_gpu,
+)
