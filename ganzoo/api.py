@@ -258,7 +258,7 @@ class Step(Protocol):
 
     @property
     def number(self) -> int:
-        """The generator step that this belongs to, from 0."""
+        """The generator step that this belongs to, from 0; a captured step does not tell (decide in `schedule`)."""
         ...
 
     @property

@@ -261,13 +261,20 @@ def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):
     assert file.read_bytes() == b'{"kept":1}\n{"next":2}\n'
 
 
-def test_a_checkpoint_of_another_device_is_refused_with_the_remedy(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"device": "cuda"}, "written on cuda; continue with --device cuda, or delete"),
+        ({"format": 1}, "written by another version of ganzoo: continue with that one, or delete"),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_continued_is_refused_with_the_remedy(tmp_path, changed, said):
     run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 4}, samples=50, evaluations=1).runs[0]
     with pytest.raises(Interrupted):
         job(run, tmp_path / "run", stop_at=2).finish()
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    torch.save(state | {"device": "cuda"}, tmp_path / "run" / "checkpoint.pt")
-    with pytest.raises(ResultsError, match="written on cuda; continue with --device cuda, or delete"):
+    torch.save(state | changed, tmp_path / "run" / "checkpoint.pt")
+    with pytest.raises(ResultsError, match=said):
         job(run, tmp_path / "run").finish()
 
 

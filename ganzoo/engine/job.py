@@ -37,6 +37,8 @@ Tell = Callable[[Event], None]
 CHECKPOINT_SECONDS = 30.0
 PICTURE_IMAGES = 64
 PICTURE_POINTS = 2000
+FORMAT = 2
+"""Of checkpoints: another one's cannot be continued."""
 
 
 def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
@@ -257,6 +259,7 @@ class Job:
         self.progress.log_bytes = self.log.flush()
         self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, peak_memory(self.device))
         state = {
+            "format": FORMAT,
             "run": self.run.id,
             "device": self.device.type,
             "trainer": self.trainer.state_dict(),
@@ -273,6 +276,11 @@ class Job:
         state = load_checkpoint(file, self.device)
         if state is None:
             return
+        if state.get("format") != FORMAT:
+            raise ResultsError(
+                f"{file} was written by another version of ganzoo: continue with that one, or delete {self.folder} to "
+                "start afresh"
+            )
         if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.data.sha256:
             raise ResultsError(
                 f"{file} belongs to another run, or the data has changed since; delete {self.folder} to start afresh"
