@@ -105,6 +105,11 @@ class Capture:
             self.graphs.move_to_end(choices)
             graph.replay()
 
+    def forget(self) -> None:
+        """Capture anew: the tensors that the graphs know may no longer be those of the run."""
+        self.graphs.clear()
+        self.counts.clear()
+
     def _counted(self, choices: Choices) -> int:
         """Count a step with these choices; return how many there have been."""
         self.counts[choices] = self.counts.pop(choices, 0) + 1

@@ -191,6 +191,8 @@ class Trainer:
             torch.cuda.set_rng_state(state["rng"]["global"]["cuda"].cpu(), self.device)
         self.number, self.batches.draws = state["number"], state["draws"]
         self.rates = None
+        if self.capture:
+            self.capture.forget()
 
 
 def _global_rng(device: torch.device) -> dict[str, Tensor]:
