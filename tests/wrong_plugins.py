@@ -189,6 +189,10 @@ PLUGINS = {
         "trick", "own-randomness", "torch's global generator",
         TRICK + "def augment(self, images, rng): return images + 0.1 * torch.randn_like(images)",
     ),
+    "noise that follows the memory format": Wrong(
+        "trick", "format", "with the channels last",
+        TRICK + "def augment(self, images, rng): return images + torch.empty_like(images).uniform_(generator=rng)",
+    ),
     "latents of another length": Wrong(
         "trick", "shapes", "latent gives shape (12, 31) for (12, 32)", TRICK + "def latent(self, z, rng): return z[:, 1:]"
     ),

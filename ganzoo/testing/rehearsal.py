@@ -115,11 +115,15 @@ def trainer(run: Run, device: torch.device = CPU) -> Trainer:
 class Scene:
     """A run's networks, loss and tricks before the first step. Equal runs and seeds give equal scenes and steps."""
 
-    def __init__(self, run: Run, device: torch.device = CPU) -> None:
-        """Build everything on a device."""
-        self.run, self.device = run, device
+    def __init__(
+        self, run: Run, device: torch.device = CPU, memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
+        """Build everything on a device, with weights and real images in a memory format."""
+        self.run, self.device, self.memory_format = run, device, memory_format
         self.game = build_game(run, device, seed=0)
         self.modules = {player: self.game.modules(player) for player in ("discriminator", "generator")}
+        for modules in self.modules.values():
+            modules.to(memory_format=memory_format)
 
     def step(self, player: Player, seed: int = 0) -> PlayerStep:
         """Return a player's step on random real images and on what the generator draws."""
@@ -128,6 +132,7 @@ class Scene:
         labels = torch.randint(self.run.classes or 10, (BATCH,), generator=rng, device=self.device)
         for _, trick in self.game.tricks:
             real = trick.real(real, rng)
+        real = real.contiguous(memory_format=self.memory_format)
         with torch.set_grad_enabled(player == "generator"):
             z = self.game.latents(BATCH, rng)
             fake = self.game.networks.generator(z, labels if self.game.setting.classes else None)

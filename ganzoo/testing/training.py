@@ -13,7 +13,19 @@ from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.run import Run
 from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require
-from ganzoo.testing.rehearsal import CORE, DATASETS, Asked, asked, first_run, own, partners, plan, refusal, trainer
+from ganzoo.testing.rehearsal import (
+    CORE,
+    DATASETS,
+    Asked,
+    Scene,
+    asked,
+    first_run,
+    own,
+    partners,
+    plan,
+    refusal,
+    trainer,
+)
 from ganzoo.testing.state import compare, finite, held
 from ganzoo.testing.subject import Subject
 from ganzoo.train.trainer import Trainer
@@ -27,6 +39,9 @@ COMBINED: dict[Kind, tuple[Kind, ...]] = {
     "extractor": (),
 }
 """The kinds of built-ins that a component of a kind is trained with."""
+CONVOLUTIONS = f"{CORE}/dcgan"
+ROUNDING = 1e-3
+"""Of a term before the first update; float32 leaves about 1e-6, and other random numbers about 0.1."""
 STEPS = 3
 HALF = 5
 """Steps before a checkpoint, and behind it."""
@@ -101,6 +116,43 @@ def _every_option_trains(subject: Subject) -> None:
             train(trainer(first_run(one)), 1)
         except Exception as error:
             raise BrokenClaimError(f"{label(one.component.name, one.params)}: {error}") from error
+
+
+@check(
+    "format",
+    PLAYED,
+    "training",
+    fix="draw by shape, torch.rand(x.shape, ...), not rand_like or uniform_ on a likeness; index, and use no strides",
+)
+def _memory_formats_are_no_matter(subject: Subject) -> None:
+    """With --mode fast, images and weights keep their channels last: the numbers are the same."""
+    run = _colourful(subject)
+    plain, last = (_terms(Scene(run, memory_format=kind)) for kind in (torch.contiguous_format, torch.channels_last))
+    for name, value in plain.items():
+        require(
+            abs(last[name] - value) <= ROUNDING * max(1.0, abs(value)),
+            f"{name} is {value:.4g}, and with the channels last {last[name]:.4g}",
+        )
+
+
+def _colourful(subject: Subject) -> Run:
+    """Return a run on images of three channels, which have two orders in memory, with convolutions where that goes."""
+    convolutions = {} if subject.component.kind == "architecture" else {"model": asked("architecture", CONVOLUTIONS)}
+    for model in (convolutions, {}):
+        try:
+            return first_run(subject, dataset={"name": "cifar10"}, **model)
+        except BrokenClaimError as error:
+            refused = str(error).partition("every built-in: ")[2]
+    raise NotTried(refused)
+
+
+def _terms(scene: Scene) -> dict[str, float]:
+    """Return every term of both players, before the first update."""
+    found: dict[str, float] = {}
+    for player in scene.modules:
+        for name, value in scene.terms(player).items():
+            found[f"the {player}'s {name}"] = float(value)
+    return found
 
 
 @check(
@@ -182,5 +234,6 @@ CHECKS: tuple[Check, ...] = (
     _a_continued_run_ends_equal,
     _every_option_trains,
     _memory_does_not_grow,
+    _memory_formats_are_no_matter,
     _training_moves_to_a_gpu,
 )
