@@ -14,6 +14,7 @@ from ganzoo.train.trainer import Trainer
 STEPS = 20
 BATCH = 16
 LOSSES = [one.name for one in installed().of("loss") if one.distribution == "ganzoo-core"]
+TRICKS = [one.name for one in installed().of("trick") if one.distribution == "ganzoo-core"]
 STATEFUL = ["ema", "spectral-norm", "r1:interval=4", "diffaugment", "ada:images=2000"]
 Losses = list[dict[str, float]]
 

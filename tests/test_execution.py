@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from equality import LOSSES, STATEFUL, difference, made, trained
+from equality import LOSSES, STATEFUL, TRICKS, difference, made, trained
 
 import ganzoo
 from ganzoo.engine.job import Job
@@ -30,6 +30,13 @@ def test_fast_gives_every_loss_the_numbers_of_eager(loss, double):
 @pytest.mark.parametrize("trick", STATEFUL)
 def test_fast_gives_tricks_with_state_the_numbers_of_eager(trick, double):
     eager, fast = (trained(made(mode, CPU, trick=trick)) for mode in (EAGER, FAST))
+    assert difference(eager, fast) < 1e-6
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_fast_gives_every_trick_the_numbers_of_eager(trick, double):
+    small = {"unrolled": "unrolled:steps=2", "virtual-batch-norm": "virtual-batch-norm:reference=8"}.get(trick, trick)
+    eager, fast = (trained(made(mode, CPU, trick=small), 3) for mode in (EAGER, FAST))
     assert difference(eager, fast) < 1e-6
 
 

@@ -675,3 +675,13 @@ def test_a_parameter_that_the_user_gave_outranks_what_other_components_prefer():
     run = only(plan(loss="wgan-gp:n_critic=10", trick="ttur"))
     assert (run.recipe["n_critic"], run.sources["n_critic"]) == (10, "wgan-gp, as given")
     assert only(plan(loss="wgan-gp:n_critic=10", recipe={"n_critic": 2})).recipe["n_critic"] == 2
+
+
+@pytest.mark.parametrize("penalised", [{"loss": "wgan-gp"}, {"loss": "dragan"}, {"trick": "r1"}])
+def test_many_unrolled_steps_take_no_penalty_along(penalised):
+    request = {"loss": "bce", **penalised}
+    tricks = [request.pop("trick", ()), "unrolled"]
+    with pytest.raises(IncompatibleError, match="unroll by at most 2 steps"):
+        plan(**request, trick=[trick for trick in tricks if trick])
+    few = [trick for trick in (tricks[0], "unrolled:steps=2") if trick]
+    assert only(plan(**request, trick=few))

@@ -28,7 +28,7 @@ from ganzoo.testing.rehearsal import (
 )
 from ganzoo.testing.state import compare, finite, held
 from ganzoo.testing.subject import Subject
-from ganzoo.train.trainer import Trainer
+from ganzoo.train.trainer import PLAYERS, Trainer
 
 PLAYED: tuple[Kind, ...] = ("architecture", "loss", "trick")
 COMBINED: dict[Kind, tuple[Kind, ...]] = {
@@ -149,7 +149,7 @@ def _colourful(subject: Subject) -> Run:
 def _terms(scene: Scene) -> dict[str, float]:
     """Return every term of both players, before the first update."""
     found: dict[str, float] = {}
-    for player in scene.modules:
+    for player in PLAYERS:
         for name, value in scene.terms(player).items():
             found[f"the {player}'s {name}"] = float(value)
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -23,6 +24,11 @@ def parts(networks: Networks, player: Player) -> nn.ModuleList:
 def layers(network: nn.Module, kinds: tuple[type[nn.Module], ...] = FILTERING) -> Iterator[nn.Module]:
     """Yield the layers of a network that are of these kinds."""
     return (module for module in network.modules() if isinstance(module, kinds))
+
+
+def to_vector(weights: Iterable[Tensor]) -> Tensor:
+    """Return all numbers of some weights as one vector, in an order that no memory format changes."""
+    return torch.cat([weight.flatten() for weight in weights])  # PyTorch's own takes none but the default format
 
 
 def free_weight(layer: nn.Module) -> Tensor:

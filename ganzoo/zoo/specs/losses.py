@@ -50,6 +50,8 @@ class WGANLPParams:
 PER_SAMPLE = {"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"}
 """What every gradient penalty excludes."""
 
+PENALTY = "penalty"
+"""Provided by what differentiates the critic's answers with respect to images, and learns from that gradient."""
 NO_ZERO = "no-zero"
 """Trait of losses whose logits have no border at 0: all may move by a constant, or the targets are on their scale."""
 
@@ -85,7 +87,7 @@ DRAGAN = Spec(
     summary="binary cross-entropy, with a penalty that keeps the discriminator smooth around real images",
     paper=Paper("On Convergence and Stability of GANs", 2017, "arXiv:1705.07215"),
     params=DRAGANParams,
-    provides=("targets",),
+    provides=("targets", PENALTY),
     conflicts=PER_SAMPLE,
 )
 
@@ -143,7 +145,7 @@ WGAN_GP = Spec(
     paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
     params=WGANGPParams,
     recipe=_wgan_gp_recipe,
-    provides=(NO_ZERO,),
+    provides=(NO_ZERO, PENALTY),
     conflicts=PER_SAMPLE,
 )
 
@@ -154,6 +156,6 @@ WGAN_LP = Spec(
     paper=Paper("On the regularization of Wasserstein GANs", 2018, "arXiv:1709.08894"),
     params=WGANLPParams,
     recipe=_wgan_gp_recipe,
-    provides=(NO_ZERO,),
+    provides=(NO_ZERO, PENALTY),
     conflicts=PER_SAMPLE,
 )

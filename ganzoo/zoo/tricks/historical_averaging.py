@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from ganzoo.api import Networks, Player, Setting, Step, Terms, Trick
 from ganzoo.zoo.specs.tricks.weights import HistoricalAveragingParams
-from ganzoo.zoo.weights import PLAYERS, parts
+from ganzoo.zoo.weights import PLAYERS, parts, to_vector
 
 
 class HistoricalAveraging(Trick[HistoricalAveragingParams]):
@@ -22,9 +21,7 @@ class HistoricalAveraging(Trick[HistoricalAveragingParams]):
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
         """Note the weights of both players, as all tricks have made them; the means are saved and moved with them."""
         self.theta = {player: list(parts(networks, player).parameters()) for player in PLAYERS}
-        self.past: dict[Player, Mean] = {
-            player: Mean(parameters_to_vector(self.theta[player]).detach()) for player in PLAYERS
-        }
+        self.past: dict[Player, Mean] = {player: Mean(to_vector(self.theta[player]).detach()) for player in PLAYERS}
         return self.past
 
     def discriminator(self, step: Step) -> Terms:
@@ -38,11 +35,11 @@ class HistoricalAveraging(Trick[HistoricalAveragingParams]):
     @torch.no_grad()
     def after_step(self, player: Player, networks: Networks, number: int) -> None:
         """Take the new weights of a player into its mean."""
-        self.past[player].add(parameters_to_vector(self.theta[player]))
+        self.past[player].add(to_vector(self.theta[player]))
 
     def _cost(self, player: Player) -> Terms:
         """|| theta - 1/t sum_i theta[i] ||^2; nothing before the first update, when theta[1] is all of the past."""
-        distance = parameters_to_vector(self.theta[player]) - self.past[player].mean
+        distance = to_vector(self.theta[player]) - self.past[player].mean
         return {"distance": self.params.weight * distance.square().sum()}
 
 

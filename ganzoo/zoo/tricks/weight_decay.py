@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import nn
-from torch.nn.utils import parameters_to_vector
 
 from ganzoo.api import Networks, Player, Setting, Step, Terms, Trick
 from ganzoo.zoo.specs.tricks.weights import WeightDecayParams
-from ganzoo.zoo.weights import FILTERING, PLAYERS, free_weight, layers, parts
+from ganzoo.zoo.weights import FILTERING, PLAYERS, free_weight, layers, parts, to_vector
 
 
 class WeightDecay(Trick[WeightDecayParams]):
@@ -39,7 +38,7 @@ class WeightDecay(Trick[WeightDecayParams]):
 
     def _decay(self, player: Player, weight: float) -> Terms:
         """lambda/2 ||w||^2, whose slope is lambda w."""
-        return {"l2": weight / 2 * parameters_to_vector(self.weights[player]).square().sum()} if weight else {}
+        return {"l2": weight / 2 * to_vector(self.weights[player]).square().sum()} if weight else {}
 
 
 DECAYED = (*FILTERING, nn.Embedding)

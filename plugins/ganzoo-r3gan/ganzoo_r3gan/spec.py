@@ -112,6 +112,7 @@ PENALTY = Spec(
     summary="R1 and R2 in one: the discriminator is kept flat on real and fake images, less so as training goes on",
     paper=PAPER,
     params=PenaltyParams,
+    provides=("penalty",),
     conflicts={"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"},
 )
 

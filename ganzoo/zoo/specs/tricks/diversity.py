@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ganzoo.api import Paper, Setting, Spec, param
+from ganzoo.zoo.specs.losses import PENALTY
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class UnrolledParams:
 
     steps: int = param(10, "steps K that the discriminator is unrolled by", low=1)
     rate: float = param(1e-3, "learning rate eta of these steps", low=0)
+
+
+PENALISED_STEPS = 2
+"""Unrolled steps that a penalty can take part in: with ten, a step of training takes minutes, and memory as it goes."""
+_UNROLLED_PENALTY = (
+    "each unrolled step differentiates the penalty's own gradient once more, in ever more time and memory; unroll by "
+    f"at most {PENALISED_STEPS} steps"
+)
 
 
 _SALIMANS = Paper("Improved Techniques for Training GANs", 2016, "arXiv:1606.03498")
@@ -100,4 +109,5 @@ UNROLLED = Spec(
     summary="the generator plays against the discriminator as it will be some steps ahead",
     paper=Paper("Unrolled Generative Adversarial Networks", 2017, "arXiv:1611.02163"),
     params=UnrolledParams,
+    conflicts=lambda params: {PENALTY: _UNROLLED_PENALTY} if params.steps > PENALISED_STEPS else {},
 )

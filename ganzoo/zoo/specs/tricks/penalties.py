@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganzoo.api import Paper, Spec, param
-from ganzoo.zoo.specs.losses import PER_SAMPLE
+from ganzoo.zoo.specs.losses import PENALTY, PER_SAMPLE
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ GRADIENT_PENALTY = Spec(
     summary="the norm of the critic's gradient is drawn to 1, whatever the loss",
     paper=Paper("Improved Training of Wasserstein GANs", 2017, "arXiv:1704.00028"),
     params=GradientPenaltyParams,
+    provides=(PENALTY,),
     conflicts=PER_SAMPLE,
 )
 
@@ -61,6 +62,7 @@ R1 = Spec(
     summary="the discriminator's gradient on real images is drawn to 0, which makes training converge locally",
     paper=_MESCHEDER,
     params=R1Params,
+    provides=(PENALTY,),
     conflicts=PER_SAMPLE,
 )
 
@@ -70,6 +72,7 @@ R2 = Spec(
     summary="the discriminator's gradient on generated images is drawn to 0",
     paper=_MESCHEDER,
     params=R2Params,
+    provides=(PENALTY,),
     conflicts=PER_SAMPLE,
 )
 
