@@ -122,7 +122,8 @@ class Keeps(Trick[NoParams]):
 
 @double
 @pytest.mark.parametrize(
-    ("trick", "reason"), [(Reads, "captur"), (Counts, "decide by it in schedule"), (Keeps, "keeps.last changes")]
+    ("trick", "reason"),
+    [(Reads, "captur"), (Counts, "decide by it in schedule"), (Keeps, "keeps.last changes within a step")],
 )
 def test_a_step_that_cannot_be_captured_says_why_and_goes_on_as_if_it_had_not_been_tried(trick, reason):
     told: list[str] = []

@@ -27,6 +27,8 @@ REMEMBERED = 16
 """Choices whose steps are counted, those made last."""
 PATIENCE = 50
 """Steps after which a run that has not captured any says why."""
+SETTLING = 2
+"""Steps that may themselves change what Python decides, as the first does that moves a tensor to the GPU."""
 
 
 def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
@@ -89,18 +91,20 @@ class Capture:
         self.pool = torch.cuda.graph_pool_handle()
         self.graphs: OrderedDict[Choices, torch.cuda.CUDAGraph] = OrderedDict()
         self.counts: OrderedDict[Choices, int] = OrderedDict()
-        self.played = 0
+        self.played = self.unsteady = 0
         self.last: Choices = ()
         self.reason = ""
         """Why steps are not captured; empty where they are, or may be yet."""
 
-    def __call__(self, play: Play, number: int, choices: Choices) -> None:
-        """Carry out step `number`, whose choices these are."""
+    def __call__(self, play: Play, number: int, decide: Callable[[], Choices]) -> None:
+        """Carry out step `number`; `decide` tells the choices as they are."""
+        choices = decide()
         graph = self.graphs.get(choices)
         if graph is None and not self.reason and self._counted(choices) > WARM_UP:
             graph = self._capture(play, choices)
         if graph is None:
-            self._play(play, number, choices)
+            self._play(play, number)
+            self._compare(choices, decide())
         else:
             self.graphs.move_to_end(choices)
             graph.replay()
@@ -117,7 +121,7 @@ class Capture:
             self.counts.popitem(last=False)
         return self.counts[choices]
 
-    def _play(self, play: Play, number: int, choices: Choices) -> None:
+    def _play(self, play: Play, number: int) -> None:
         """Carry out a step eagerly, on the stream that captures, so that all that a stream needs once is there."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
@@ -125,10 +129,22 @@ class Capture:
             play(number)
         current.wait_stream(self.stream)
         self.played += 1
-        if self.played == PATIENCE and not self.graphs and not self.reason:
-            changing = [name for name, _ in set(choices) - set(self.last)]
-            self.tell(f"steps are not captured: {', '.join(sorted(changing))} changes from step to step")
-        self.last = choices
+
+    def _compare(self, before: Choices, after: Choices) -> None:
+        """Find out whether the step changed what Python decides, as a graph would not, or whether each differs."""
+        self.unsteady += before != after
+        if self.unsteady > SETTLING:
+            self._refuse(f"{_changed(before, after)} changes within a step; change it in place, or in schedule()")
+        elif self.played == PATIENCE and not self.graphs:
+            self._refuse(f"{_changed(self.last, before)} changes from step to step")
+        self.last = before
+
+    def _refuse(self, reason: str) -> None:
+        """Capture no step from now on, and tell why, once."""
+        if not self.reason:
+            self.reason = reason
+            self.graphs.clear()
+            self.tell(f"steps are not captured: {reason}")
 
     def _capture(self, play: Play, choices: Choices) -> torch.cuda.CUDAGraph | None:
         """Return a step as a graph that has not run yet; None where it cannot be captured, and the reason is told."""
@@ -155,6 +171,9 @@ class Capture:
             generator.graphsafe_set_state(fresh)
         while error.__context__ is not None:  # the first of them; ending the capture raised the others
             error = error.__context__
-        self.reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        self.graphs.clear()
-        self.tell(f"steps are not captured: {self.reason}")
+        self._refuse(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+
+
+def _changed(before: Choices, after: Choices) -> str:
+    """Return the names of what differs."""
+    return ", ".join(sorted({name for name, _ in set(before) ^ set(after)}))

@@ -83,7 +83,7 @@ class Trainer:
         self.batches.fetch(self.recipe["n_critic"] + 1)
         with self.execution.products():
             if self.capture:
-                self.capture(self.play, self.number, self._choices())
+                self.capture(self.play, self.number, self._choices)
             else:
                 self.play(self.number)
         self.number += 1
