@@ -26,7 +26,7 @@ GRAPHS = 4
 REMEMBERED = 16
 """Choices whose steps are counted, those made last."""
 PATIENCE = 50
-"""Steps after which a run that has not captured any says why."""
+"""Steps after which a run that has not captured any yet says why."""
 SETTLING = 2
 """Steps that may themselves change what Python decides, as the first does that moves a tensor to the GPU."""
 
@@ -131,12 +131,12 @@ class Capture:
         self.played += 1
 
     def _compare(self, before: Choices, after: Choices) -> None:
-        """Find out whether the step changed what Python decides, as a graph would not, or whether each differs."""
+        """Find out whether the step changed what Python decides, as a graph would not, or whether all still differ."""
         self.unsteady += before != after
         if self.unsteady > SETTLING:
             self._refuse(f"{_changed(before, after)} changes within a step; change it in place, or in schedule()")
-        elif self.played == PATIENCE and not self.graphs:
-            self._refuse(f"{_changed(self.last, before)} changes from step to step")
+        elif self.played == PATIENCE and not self.graphs and not self.reason:
+            self.tell(f"steps are not captured while {_changed(self.last, before)} changes from one to the next")
         self.last = before
 
     def _refuse(self, reason: str) -> None:
