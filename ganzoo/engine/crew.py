@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
-from ganzoo.engine.messages import Event, Options, Task, one_line
+from ganzoo.engine.messages import Event, Options, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result
@@ -61,17 +61,14 @@ class Crew:
         except Interrupted:
             self.interrupted = True
         except GanzooError as error:
-            self._fail(number, error)
+            self._tell(number, failure(error))
         except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
             file = Path(self.task.folders[number]) / "error.txt"
             file.write_text(traceback.format_exc(), encoding="utf-8")
-            self._fail(number, error)
+            self._tell(number, failure(error))
         else:
             return False
         return True
-
-    def _fail(self, number: int, error: BaseException) -> None:
-        self._tell(number, Event(kind="error", error=type(error).__name__, text=one_line(error)))
 
     def _tell(self, number: int, event: Event) -> None:
         self.tell(msgspec.structs.replace(event, run=number))

@@ -45,6 +45,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any] = {}
 
 
-def one_line(error: BaseException) -> str:
-    """Return what an error says, as one line."""
-    return " ".join(str(error).split())
+def failure(error: BaseException) -> Event:
+    """Return the event that tells of an error, its words on one line."""
+    return Event(kind="error", error=type(error).__name__, text=" ".join(str(error).split()))

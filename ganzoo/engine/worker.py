@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from ganzoo.engine.messages import Event, Task, one_line
+from ganzoo.engine.messages import Event, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 
 INTERRUPTED, REFUSED, FAILED = 3, 2, 1
@@ -51,10 +51,10 @@ def main() -> int:
     except Interrupted:
         return INTERRUPTED
     except GanzooError as error:
-        tell(Event(kind="error", error=type(error).__name__, text=one_line(error)))
+        tell(failure(error))
         return REFUSED
     except (Exception, SystemExit) as error:  # a component may raise anything
-        tell(Event(kind="error", error=type(error).__name__, text=one_line(error)))
+        tell(failure(error))
         return FAILED
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganzoo.api import Reasons, Recipe, Setting
-from ganzoo.errors import BrokenPluginError, GanzooError
+from ganzoo.errors import BrokenPluginError, GanzooError, one_line
 from ganzoo.params import Parameter, build, parameters
-from ganzoo.registry.loading import one_line
 from ganzoo.registry.lookup import Component
 
 

@@ -10,7 +10,7 @@ from dataclasses import is_dataclass
 from typing import Any, Literal
 
 from ganzoo.api import API_VERSION, OLDEST_API, DatasetSpec, Paper, Spec
-from ganzoo.errors import ParameterError
+from ganzoo.errors import ParameterError, one_line
 from ganzoo.params import parameters
 from ganzoo.registry.discovery import Entry
 from ganzoo.registry.permission import forbidden
@@ -95,11 +95,6 @@ def load_object(value: str) -> Any:
     for name in filter(None, attribute.strip().split(".")):
         found = getattr(found, name)
     return found
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's type and message on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def article(kind: str) -> str:

@@ -19,9 +19,10 @@ from ganzoo.errors import (
     RenamedWarning,
     UnknownComponentError,
     did_you_mean,
+    one_line,
 )
 from ganzoo.registry.discovery import Damage, Entry, normalise, scan
-from ganzoo.registry.loading import State, article, load_object, one_line, read_spec
+from ganzoo.registry.loading import State, article, load_object, read_spec
 from ganzoo.registry.permission import only_from
 
 PLURALS: dict[str, Kind] = {

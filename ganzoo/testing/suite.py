@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 import ganzoo
-from ganzoo.registry.loading import one_line
+from ganzoo.errors import one_line
 from ganzoo.testing import data, description, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject

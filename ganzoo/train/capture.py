@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.errors import one_line
+
 Choices = tuple[tuple[str, Hashable], ...]
 """What Python decides of a step, each by a name that a user understands."""
 Play = Callable[[int], None]
@@ -171,7 +173,7 @@ class Capture:
             generator.graphsafe_set_state(fresh)
         while error.__context__ is not None:  # the first of them; ending the capture raised the others
             error = error.__context__
-        self._refuse(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        self._refuse(one_line(error)[:300])
 
 
 def _changed(before: Choices, after: Choices) -> str:
