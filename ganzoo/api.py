@@ -104,6 +104,14 @@ class Recipe:
         default=None,
         metadata={"help": "half-life of the generator's weight average, in real images seen; 0: none", "low": 0},
     )
+    reuse_fakes: bool | None = field(
+        default=None,
+        metadata={"help": "train the generator on the images of the last discriminator step, not on new ones"},
+    )
+    joint_pass: bool | None = field(
+        default=None,
+        metadata={"help": "judge real and generated images in one pass, where the discriminator couples no samples"},
+    )
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ class Job:
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=environment(self.device, self.options.threads, trainer.execution, self.notes),
+            environment=environment(self.run.recipe, self.device, self.options.threads, trainer.execution, self.notes),
             plugins=self.plugins,
         )
 

@@ -14,7 +14,7 @@ from ganzoo.planning.suite import SUITE_KEYS, Given, merge, near_key, read_suite
 
 CHOICES = {
     "device": ("auto", "cpu", "cuda"),
-    "mode": ("auto", "eager", "fast", "graph"),
+    "mode": ("auto", "eager", "fast", "graph", "compiled"),
     "precision": ("auto", "fp32", "tf32", "bf16"),
 }
 """What the options that have a word for a value may be."""
