@@ -136,7 +136,10 @@ def table(
     case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float
 ) -> str:
     """Measure one case and return its table."""
-    flops = operations(Trainer(plan(case, batch)[0], Images(noise(), None), device, 10**6))
+    flops = {
+        joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
+        for joined in (False, True)
+    }
     speeds: dict[str, list[float]] = {name: [] for name in found}
     for number in range(rounds + 1):
         for name, one in found.items():
@@ -153,7 +156,7 @@ def table(
     for name, of in speeds.items():
         ratios = [mine / its for mine, its in zip(of, first, strict=True)]
         median = statistics.median(of)
-        share = median / batch / case.n_critic * flops / most
+        share = median / batch / case.n_critic * flops[name == JOINED] / most
         lines.append(
             f"| {name} | {median:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
             f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")

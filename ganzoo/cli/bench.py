@@ -60,8 +60,8 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option(
     "--mode",
     type=click.Choice(CHOICES["mode"]),
-    help="How steps are carried out: plainly (eager), with channels last (fast), or as CUDA graphs (graph); "
-    "default auto, the fastest that leaves the numbers alone.",
+    help="How steps are carried out: plainly (eager), with channels last (fast), as CUDA graphs (graph), or "
+    "compiled besides (compiled); default auto, the fastest that leaves the numbers alone.",
 )
 @click.option(
     "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
