@@ -17,6 +17,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = "auto"
     threads: int = 1
     profile: bool = False
+    engine: str = "local"
+    """What placed it, as `name:key=value`."""
+    engine_distribution: str = "ganzoo-core"
     data_root: str
     cache: str
 
