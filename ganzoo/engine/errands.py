@@ -133,8 +133,7 @@ class Crew:
         self._end(type(error).__name__, str(error))
 
     def _end(self, error: str, text: str) -> None:
-        while self._untold:
-            _, placed = self._untold.popitem()
+        for placed in self._untold.values():
             self.listen(placed, Event(kind="error", error=error, text=text))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from ganzoo.api import Capacity, Device, Engine, Job, Process
 from ganzoo.engine.messages import Event
-from ganzoo.errors import EngineError, Interrupted, one_line
+from ganzoo.errors import EngineError, GanzooError, Interrupted, one_line
 from ganzoo.params import label
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target
@@ -50,14 +50,17 @@ class Placer:
     def __init__(self, chosen: Chosen, stop_seconds: float = STOP_SECONDS) -> None:
         """Build the engine; `stop_seconds`: how long a job may take to stop."""
         self.name, self.stop_seconds = label(chosen.name, chosen.params), stop_seconds
+        target = build_target(chosen.component)
         with self._blamed("building it"):
-            self.engine: Engine[Any] = build_target(chosen.component)(chosen.params)
+            self.engine: Engine[Any] = target(chosen.params)
             self.seconds = max(0.0, float(self.engine.seconds))
 
     @contextmanager
     def _blamed(self, what: str) -> Iterator[None]:
         try:
             yield
+        except GanzooError as error:  # whose words are for users
+            raise EngineError(f"engine {self.name}: {error}") from error
         except (Exception, SystemExit) as error:  # a stranger's method may raise anything
             raise EngineError(f"engine {self.name}: {what} raised {one_line(error)}") from error
 
@@ -82,7 +85,7 @@ class Placer:
             while waiting or working:
                 while waiting and len(working) < at_once:
                     working += self._start(waiting.pop(0))
-                ended = [one for one in working if self._has_ended(one)]
+                ended = [one for one in working if self.has_ended(one)]
                 working = [one for one in working if one not in ended]
                 if working and not ended:
                     time.sleep(self.seconds)
@@ -103,7 +106,7 @@ class Placer:
             return []
         return [AtWork(errand, process, events)]
 
-    def _has_ended(self, one: AtWork) -> bool:
+    def has_ended(self, one: AtWork) -> bool:
         """Hear what a job has told since it was last heard; return whether its process has ended."""
         try:
             code = self._poll(one.process)
