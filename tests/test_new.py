@@ -97,7 +97,7 @@ def test_they_train_and_are_scored(row: dict[str, Any], author: Author) -> None:
     assert all(f'"{name}"' in used for kind, name in NAMES.items() if kind != "engine")  # which is no part of a run
     result = json.loads((config.parent / "result.json").read_text(encoding="utf-8"))
     assert result["environment"]["engine"] == NAMES["engine"]
-    assert {f"ganzoo-{name} 0.1.0" for name in NAMES.values()} < set(result["plugins"])
+    assert {f"ganzoo-{name} 0.1.0" for name in NAMES.values()} == set(result["plugins"])
 
 
 @pytest.mark.slow
