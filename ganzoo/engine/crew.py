@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
-from ganzoo.engine.messages import Event, Options, Task, failure
+from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, finished
@@ -58,9 +58,7 @@ class Crew:
         try:
             next(turns)
         except StopIteration as end:
-            result: Result = end.value
-            values = {"status": result.status}
-            self._tell(number, Event(kind="finished", step=result.step, text=result.reason, values=values))
+            self._tell(number, finish(end.value))
         except Interrupted:
             self.interrupted = True
         except GanzooError as error:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,10 +15,11 @@ import msgspec
 
 from ganzoo import errors
 from ganzoo.api import Device, Job
-from ganzoo.engine.messages import Event, Options, Task
-from ganzoo.errors import EngineError, GanzooError
+from ganzoo.engine.messages import INTERRUPTED, Event, Options, Task, finish
+from ganzoo.errors import EngineError, GanzooError, ResultsError
 from ganzoo.planning.run import Run
 from ganzoo.registry.permission import DISABLE, ONLY_FROM
+from ganzoo.results.store import finished
 
 OUTPUT = "output.txt"
 """What a process printed, in the folder of its first run."""
@@ -49,6 +51,7 @@ def make_job(name: str, task: Task, folder: Path, output: Path) -> tuple[Job, Pa
     """
     file, events = folder.absolute() / f"{name}.task.json", folder.absolute() / f"{name}.events.jsonl"
     file.write_bytes(msgspec.json.encode(task))
+    events.touch()  # a shared folder may not show for a while what another machine creates
     job = Job(
         name=name,
         command=(sys.executable, "-P", "-m", "ganzoo.engine.worker", str(file), str(events)),
@@ -126,7 +129,9 @@ class Crew:
 
     def ended(self, code: int) -> None:
         """Tell how the runs ended that did not tell it themselves."""
-        self._end("ProcessError", f"its process ended with {exit_words(code)}; see {self.output}")
+        told = "told to stop, and wrote its checkpoint; run the same command again to go on"
+        words = told if code == INTERRUPTED else f"its process ended with {exit_words(code)}; see {self.output}"
+        self._end("ProcessError", words)
 
     def failed(self, error: EngineError) -> None:
         """Tell that the engine failed the runs that have not ended."""
@@ -134,7 +139,15 @@ class Crew:
 
     def _end(self, error: str, text: str) -> None:
         for placed in self._untold.values():
-            self.listen(placed, Event(kind="error", error=error, text=text))
+            self.listen(placed, _success(placed.folder) or Event(kind="error", error=error, text=text))
+
+
+def _success(folder: Path) -> Event | None:
+    """Return the end of a run that has a result, which is always this attempt's: the last thing that a run writes."""
+    with suppress(ResultsError):
+        result = finished(folder)
+        return finish(result) if result is not None else None
+    return None
 
 
 def _error(event: Event) -> GanzooError:

@@ -11,10 +11,10 @@ from typing import IO
 
 import msgspec
 
-from ganzoo.engine.messages import Event, Task, failure
+from ganzoo.engine.messages import INTERRUPTED, Event, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 
-INTERRUPTED, REFUSED, FAILED = 3, 2, 1
+REFUSED, FAILED = 2, 1
 
 
 class Stop:
@@ -39,7 +39,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.ask)
     task = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Task)
-    with Path(sys.argv[2]).open("wb", buffering=0) as events:
+    with Path(sys.argv[2]).open("ab", buffering=0) as events:
         return _carry_out(task, lambda event: _tell(events, event), stop)
 
 
