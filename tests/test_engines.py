@@ -157,15 +157,19 @@ def test_an_engine_whose_module_raises_is_named(far, tmp_path):
 SOURCE = """
 import subprocess
 from dataclasses import dataclass
-from ganzoo.api import Engine, Spec, param
+from ganzoo.api import Capacity, Engine, Spec, param
 
 @dataclass(frozen=True)
 class Params:
     loses: str = param("", "what it fails in: nothing, a start, or a job that it forgets")
+    together: int = param(1, "runs in a process", low=1)
 
 FAR = Spec(kind="engine", target="ganzoo_far:Far", summary="far away", params=Params)
 
 class Far(Engine):
+    def capacity(self, device, asked):
+        return Capacity(runs=self.params.together)
+
     def start(self, job):
         if self.params.loses in ("all", job.name[-6:]):
             raise OSError("no queue")
@@ -199,13 +203,14 @@ def results(out: Path) -> dict[int, Result]:
 @pytest.mark.slow
 def test_a_plugins_engine_trains_and_is_recorded_with_its_hash(tmp_path, environment):
     out = tmp_path / "out"
-    code, shown, errors = ganzoo(*TRAIN, "--engine", "far", "--out", out, env=environment)
+    code, shown, errors = ganzoo(*TRAIN, "--engine", "far:together=2", "--out", out, env=environment)
     assert (code, errors) == (0, "")
-    assert "training 2 runs on cpu, 1 at a time" in shown
+    assert "training 2 runs on cpu, 2 at a time" in shown
+    assert len(list(out.glob("*/*/output.txt"))) == 1  # of the one process that both runs share
     assert {result.status for result in results(out).values()} == {"done"}
     sha256 = content_sha256_of(tmp_path / "site")
     for result in results(out).values():
-        assert result.environment["engine"] == "far"
+        assert result.environment["engine"] == "far:together=2"
         assert result.plugins["ganzoo-far 1.0"] == sha256
     assert f"Plugins: ganzoo-far 1.0 (sha256 {sha256[:8]})." in shown
     assert not (out / ".jobs").exists()
