@@ -62,8 +62,8 @@ def verdicts(author: Author) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def row(author: Author) -> dict[str, Any]:
-    """Train a combination that all five plugins take part in, and return its row of the report."""
-    grid = [word for kind in ("loss", "trick", "dataset", "extractor") for word in (f"--{kind}", NAMES[kind])]
+    """Train a combination that all six plugins take part in, and return its row of the report."""
+    grid = [word for kind in ("loss", "trick", "dataset", "extractor", "engine") for word in (f"--{kind}", NAMES[kind])]
     size = ("--steps", "4", "--evaluations", "1", "--samples", "64", "--batch-size", "16", "--device", "cpu")
     out = author.folder / "runs"
     author.ganzoo("bench", "--model", NAMES["architecture"], *grid, "--metrics", "fid", *size, "--out", out)
@@ -94,7 +94,10 @@ def test_they_train_and_are_scored(row: dict[str, Any], author: Author) -> None:
     assert math.isfinite(row["last"]["fid"]["mean"])
     (config,) = (author.folder / "runs").rglob("config.json")
     used = config.read_text(encoding="utf-8")
-    assert all(f'"{name}"' in used for name in NAMES.values())
+    assert all(f'"{name}"' in used for kind, name in NAMES.items() if kind != "engine")  # which is no part of a run
+    result = json.loads((config.parent / "result.json").read_text(encoding="utf-8"))
+    assert result["environment"]["engine"] == NAMES["engine"]
+    assert {f"ganzoo-{name} 0.1.0" for name in NAMES.values()} == set(result["plugins"])
 
 
 @pytest.mark.slow
