@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 import ganzoo
 from ganzoo.engine.crew import Crew
+from ganzoo.engine.job import Job
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.errors import GanzooError
+from ganzoo.evaluate.scorer import COMPUTE
 from ganzoo.planning.run import Run
 from ganzoo.train.trainer import Trainer
 
 REQUEST = {"model": "mlp:generator=16,discriminator=16", "loss": "bce", "evaluations": 1, "samples": 20}
 
 
-def runs(**request) -> tuple[Run, ...]:
-    return ganzoo.plan(**REQUEST, recipe={"steps": 6, "batch_size": 8}, **request).runs
+def runs(steps: int = 6, **request) -> tuple[Run, ...]:
+    return ganzoo.plan(**REQUEST, recipe={"steps": steps, "batch_size": 8}, **request).runs
 
 
-def carry_out(folder: Path, *todo: Run, stopping=bool) -> tuple[list[Path], list[Event], Crew]:
+def carry_out(folder: Path, *todo: Run, stopping=bool, hear=lambda event: None) -> tuple[list[Path], list[Event], Crew]:
     folders = [folder / str(run.seed) for run in todo]
     for one in folders:
         one.mkdir(parents=True)
     options = Options(device="cpu", data_root="", cache=str(folder / "cache"))
     told: list[Event] = []
-    crew = Crew(Task(kind="run", runs=todo, folders=tuple(map(str, folders)), options=options), told.append, stopping)
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        hear(event)
+
+    crew = Crew(Task(kind="run", runs=todo, folders=tuple(map(str, folders)), options=options), tell, stopping)
     crew.carry_out()
     return folders, told, crew
 
@@ -43,6 +51,32 @@ def test_they_take_turns(tmp_path):
     _, told, _ = carry_out(tmp_path, *runs(seeds=2))
     steps = [(event.run, event.step) for event in told if event.kind == "progress"]
     assert steps == [(run, step) for step in range(1, 7) for run in (0, 1)]
+
+
+def test_others_train_while_one_is_scored(tmp_path, monkeypatch):
+    short, long = runs(seeds=[0], steps=2)[0], runs(seeds=[1], steps=30)[0]
+    began, passed = threading.Event(), threading.Event()
+
+    def hear(event):
+        began.set() if (event.run, event.step) == (0, 2) else None
+        passed.set() if (event.run, event.step) == (1, 10) else None
+
+    def slow(fake, real):
+        assert not began.is_set() or passed.wait(20), "the other run stands still"
+        return {"fid": 1.0}
+
+    monkeypatch.setitem(COMPUTE, "fid", slow)
+    _, told, _ = carry_out(tmp_path, short, long, hear=hear)
+    ended = [event.run for event in told if event.kind == "finished"]
+    assert ended == [0, 1] and passed.is_set()
+
+
+def test_a_batch_of_samples_is_a_turn(tmp_path):
+    (run,) = ganzoo.plan(**{**REQUEST, "samples": 600}, recipe={"steps": 6, "batch_size": 8}).runs
+    options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"))
+    job = Job(run, tmp_path, options, lambda event: None, bool)
+    untrained, step, selection, last = 3, 1, 3, 3
+    assert sum(1 for _ in job.turns()) == untrained + 6 * step + selection + last
 
 
 @pytest.mark.parametrize(("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True)])

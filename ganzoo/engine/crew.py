@@ -49,7 +49,7 @@ class Crew:
             done = finished(folder)
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done
-            shared = len(self.task.runs) > 1 and self.task.options.device != "cpu"
+            shared = len(self.task.runs) > 1
             job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
 

@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from ganzoo.data.load import Dataset, load_dataset
+from ganzoo.data.load import load_dataset
+from ganzoo.engine.evaluator import Evaluator, Prepared
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.profile import StepProfiler
 from ganzoo.engine.stopwatch import Stopwatch
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.evaluate.metrics import Score, rank
-from ganzoo.evaluate.reference import Reference, reference
-from ganzoo.evaluate.sampling import sample
-from ganzoo.evaluate.scorer import extract, score
+from ganzoo.evaluate.reference import reference
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import provenance
-from ganzoo.results.picture import save_grid, save_scatter
 from ganzoo.results.store import Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
 from ganzoo.train.execution import choose
-from ganzoo.train.seeds import generator
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
+T = TypeVar("T")
+Turns = Generator[None, None, T]
 CHECKPOINT_SECONDS = 30.0
-PICTURE_IMAGES = 64
-PICTURE_POINTS = 2000
 FORMAT = 2
 """Of checkpoints: another one's cannot be continued."""
 
 
-def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.device]:
+def prepare(run: Run, options: Options) -> Prepared:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
     choose(options.mode, options.precision, device)
@@ -49,7 +46,8 @@ def prepare(run: Run, options: Options) -> tuple[Dataset, Any, Reference, torch.
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
     extractor = build_target(part.component)(part.typed_params).to(device)
-    return data, extractor, reference(data, extractor, run.evaluation, device, Path(options.cache)), device
+    against = reference(data, extractor, run.evaluation, device, Path(options.cache))
+    return Prepared(data, extractor, against, device)
 
 
 @dataclass
@@ -65,6 +63,7 @@ class Progress:
     device_seconds: float = 0.0
     """Of the steps before the checkpoint."""
     evaluation_seconds: float = 0.0
+    """Of the evaluations before the checkpoint."""
     log_bytes: int = 0
     peak_memory_bytes: int = 0
 
@@ -89,19 +88,21 @@ class Job:
             options: how it is carried out.
             tell: is told what happens.
             stopping: tells whether to stop after the step at work.
-            shared: whether other runs use the same GPU in the meantime.
+            shared: whether other runs use the process in the meantime.
         """
         torch.set_num_threads(options.threads)
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
-        self.data, self.extractor, self.reference, self.device = prepare(run, options)
+        prepared = prepare(run, options)
+        self.device, train = prepared.device, prepared.data.train
         self.plugins = provenance([*(part.distribution for part in run.parts), options.engine_distribution])
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
         execution = choose(options.mode, options.precision, self.device)
-        self.trainer = Trainer(run, self.data.train, self.device, self.log_every, execution, self._note)
-        self.progress = Progress(self.data.sha256)
-        self.watch = Stopwatch(self.device, shared)
+        self.trainer = Trainer(run, train, self.device, self.log_every, execution, self._note)
+        self.evaluator = Evaluator(run, self.trainer.game, prepared, shared)
+        self.progress = Progress(prepared.data.sha256)
+        self.watch = Stopwatch(self.device, shared and self.device.type == "cuda")
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
 
@@ -118,22 +119,25 @@ class Job:
             except StopIteration as end:
                 return end.value
 
-    def turns(self) -> Generator[None, None, Result]:
-        """Train to the end, from the checkpoint where there is one; yield after each step, return the scored result."""
+    def turns(self) -> Turns[Result]:
+        """Train to the end, from the checkpoint where there is one; yield after each step, return the scored result.
+
+        While the generator is scored it yields after each batch of samples.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "config.json", self.run)
         self._resume()
         with closing(MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)) as self.log:
             self.tell(Event(kind="started", step=self.trainer.number))
             if self.progress.untrained is None:
-                self.progress.untrained = self._report(self.trainer.game.sampler())
+                self.progress.untrained = yield from self._report(self.trainer.game.sampler())
             diverged = yield from self._train()
-        result = self._result(diverged)
+        result = yield from self._result(diverged)
         write_json(self.folder / "result.json", result)
         (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         return result
 
-    def _train(self) -> Generator[None, None, tuple[int, str] | None]:
+    def _train(self) -> Turns[tuple[int, str] | None]:
         """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
         profiler = StepProfiler(self.folder / "trace.json") if self.options.profile else None
@@ -149,7 +153,8 @@ class Job:
                 evaluates = self.trainer.number in self.evaluation_steps
                 reads = evaluates or self.trainer.number % self.log_every == 0
                 bad = self._read_records() if reads else None
-            bad = bad or (self._evaluate() if evaluates else None)
+            if evaluates and not bad:
+                bad = yield from self._evaluate()
             if bad:
                 return bad
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -176,16 +181,13 @@ class Job:
     def _steps_of(self, player: str) -> int:
         return self.run.recipe["n_critic"] if player == "discriminator" else 1
 
-    def _evaluate(self) -> tuple[int, str] | None:
+    def _evaluate(self) -> Turns[tuple[int, str] | None]:
         """Score the generator on the selection sample, and keep its weights where it is the best so far."""
         network, number = self.trainer.game.sampler(), self.trainer.number
-        pixels = next(iter(self._samples(network, PICTURE_IMAGES, "picture")))
-        if not pixels.isfinite().all():
-            return number, "the generator's points are not finite"
-        if (pixels == pixels[0]).all():
-            return number, "the generator draws one and the same image"
+        if flaw := self.evaluator.flaw(network):
+            return number, flaw
         first = self.run.evaluation.metrics[0]
-        selection = self._score(network, "select", (first,))
+        selection = yield from self.evaluator.score(network, "select", (first,))
         self.log.write({"step": number, "selection": selection})
         self.tell(Event(kind="evaluated", step=number, values=dict(selection)))
         place = rank(selection, first)
@@ -194,35 +196,20 @@ class Job:
             self.progress.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
         return None
 
-    def _report(self, network: torch.nn.Module) -> Score:
-        return self._score(network, "report", self.run.evaluation.metrics)
+    def _report(self, network: torch.nn.Module) -> Turns[Score]:
+        return self.evaluator.score(network, "report", self.run.evaluation.metrics)
 
-    def _score(self, network: torch.nn.Module, purpose: str, metrics: Sequence[str]) -> Score:
-        started = time.perf_counter()
-        batches = self._samples(network, self.run.evaluation.samples, purpose)
-        found = score(extract(self.extractor, batches, metrics), self.reference.evidence, metrics)
-        self.progress.evaluation_seconds += time.perf_counter() - started
-        return found
-
-    def _samples(self, network: torch.nn.Module, count: int, purpose: str) -> Any:
-        """Draw images; the same purpose means the same latents and classes."""
-        rng = generator(self.run.seed, f"samples to {purpose}", self.device)
-        labels = self.trainer.batches.labels if self.trainer.game.setting.classes else None
-        if labels is not None:
-            labels = labels[torch.randint(len(labels), (count,), generator=rng, device=self.device)]
-        return sample(network, self.trainer.game.latents, count, rng, labels, quantise=self.run.dtype == "uint8")
-
-    def _result(self, diverged: tuple[int, str] | None) -> Result:
+    def _result(self, diverged: tuple[int, str] | None) -> Turns[Result]:
         trainer, progress = self.trainer, self.progress
         last = best = None
         if diverged is None:
             network = trainer.game.sampler()
-            last = Checkpoint(self.steps, self._report(network))
+            last = Checkpoint(self.steps, (yield from self._report(network)))
             save_weights(self.folder / "generator-last.safetensors", network.state_dict())
-            self._draw(network)
+            self.evaluator.draw(network, self.folder / "samples.png")
             network.load_state_dict(progress.best_weights)
             same = progress.best_step == self.steps
-            best = last if same else Checkpoint(progress.best_step, self._report(network))
+            best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())
         assert progress.untrained is not None
         return Result(
@@ -235,11 +222,11 @@ class Job:
             last=last,
             best=best,
             untrained=Checkpoint(0, progress.untrained),
-            floor=self.reference.floor,
-            protocol=self.reference.protocol,
+            floor=self.evaluator.prepared.reference.floor,
+            protocol=self.evaluator.prepared.reference.protocol,
             images_seen=trainer.images_a_step * (diverged[0] if diverged else self.steps),
             device_seconds=round(progress.device_seconds + self.watch.seconds, 3),
-            evaluation_seconds=round(progress.evaluation_seconds, 3),
+            evaluation_seconds=round(progress.evaluation_seconds + self.evaluator.seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
             environment={
@@ -248,15 +235,6 @@ class Job:
             },
             plugins=self.plugins,
         )
-
-    def _draw(self, network: torch.nn.Module) -> None:
-        """Write a grid of samples; of points, a scatter over real ones."""
-        file, points = self.folder / "samples.png", self.run.dtype == "float32"
-        drawn = torch.cat(list(self._samples(network, PICTURE_POINTS if points else PICTURE_IMAGES, "picture"))).cpu()
-        if points:
-            save_scatter(file, drawn, self.data.train.pixels[:PICTURE_POINTS])
-        else:
-            save_grid(file, drawn)
 
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
@@ -269,6 +247,7 @@ class Job:
             "progress": {
                 **vars(self.progress),
                 "device_seconds": self.progress.device_seconds + self.watch.seconds,
+                "evaluation_seconds": self.progress.evaluation_seconds + self.evaluator.seconds,
             },
         }
         save_checkpoint(self.folder / "checkpoint.pt", state)
@@ -284,7 +263,7 @@ class Job:
                 f"{file} was written by another version of ganzoo: continue with that one, or delete {self.folder} to "
                 "start afresh"
             )
-        if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.data.sha256:
+        if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.progress.data_sha256:
             raise ResultsError(
                 f"{file} belongs to another run, or the data has changed since; delete {self.folder} to start afresh"
             )

@@ -65,8 +65,8 @@ def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
 
     if task.kind == "prepare":
         for run in task.runs:
-            *_, device = prepare(run, task.options)
-            tell(Event(kind="prepared", text=run.dataset.label, values={"device": device.type}))
+            device = prepare(run, task.options).device.type
+            tell(Event(kind="prepared", text=run.dataset.label, values={"device": device}))
         return 0
     crew = Crew(task, tell, stop)
     crew.carry_out()

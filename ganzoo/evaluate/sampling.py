@@ -38,11 +38,11 @@ def sample(
     training = network.training
     network.eval()
     try:
-        with torch.inference_mode():
-            for start in range(0, count, batch):
-                z = latents(min(batch, count - start), rng)
-                y = None if labels is None else labels[start : start + batch]
-                images = network(z, y)
-                yield to_pixels(images) if quantise else images.float()
+        for start in range(0, count, batch):
+            y = None if labels is None else labels[start : start + batch]
+            with torch.inference_mode():  # not while others have their turn
+                images = network(latents(min(batch, count - start), rng), y)
+                images = to_pixels(images) if quantise else images.float()
+            yield images
     finally:
         network.train(training)

@@ -37,6 +37,42 @@ class Evidence:
     """Where they come from, and where the metrics of generated images do their matrix products."""
 
 
+class Extraction:
+    """Passes images through a network, a batch at a time, and keeps what the metrics use."""
+
+    def __init__(
+        self, extractor: Extractor, metrics: Collection[str] = ("fid",), featured: np.ndarray | None = None
+    ) -> None:
+        """Begin with no images; the arguments are those of `extract`."""
+        self.extractor, self.featured = extractor, featured
+        self.moments = MomentAccumulator()
+        self.kept: dict[str, list[np.ndarray]] = {use: [] for use in uses(metrics)}
+        self.count, self.classes, self.device = 0, 0, "cpu"
+
+    def add(self, batch: Tensor) -> None:
+        """Pass images (n, C, H, W) through the network, in float32 whatever the caller has switched on."""
+        with torch.inference_mode(), torch.autocast(batch.device.type, enabled=False):
+            found = self.extractor(batch)
+            self.moments.add(found.features)
+            told = {use: value.cpu().numpy() for use, value in _told(found).items() if use in self.kept}
+        if "features" in told and self.featured is not None:
+            told["features"] = told["features"][self.featured[self.count : self.count + len(batch)]]
+        for use, values in told.items():
+            self.kept[use].append(values)
+        self.classes = 0 if found.logits is None else found.logits.shape[1]
+        self.count, self.device = self.count + len(batch), str(batch.device)
+
+    def result(self) -> Evidence:
+        """Return what the network said of all images; raises as `extract` does."""
+        moments = self.moments.result()
+        if not np.isfinite(moments.mean).all():
+            raise ContractError(
+                "features are infinite or not a number: the images or the feature network's weights are"
+            )
+        arrays = {use: np.concatenate(parts) for use, parts in self.kept.items() if parts}
+        return Evidence(moments, arrays, self.classes, self.device)
+
+
 def extract(
     extractor: Extractor,
     batches: Iterable[Tensor],
@@ -55,26 +91,10 @@ def extract(
         ValueError: fewer than two images.
         ContractError: features that are not finite.
     """
-    accumulator = MomentAccumulator()
-    kept: dict[str, list[np.ndarray]] = {use: [] for use in uses(metrics)}
-    count, classes, device = 0, 0, "cpu"
-    with torch.inference_mode():
-        for batch in batches:
-            with torch.autocast(batch.device.type, enabled=False):
-                found = extractor(batch)
-            accumulator.add(found.features)
-            wanted = slice(None) if featured is None else featured[count : count + len(batch)]
-            for use, value in _told(found).items():
-                if use in kept:
-                    values = value.cpu().numpy()
-                    kept[use].append(values[wanted] if use == "features" else values)
-            classes = 0 if found.logits is None else found.logits.shape[1]
-            count, device = count + len(batch), str(batch.device)
-    moments = accumulator.result()
-    if not np.isfinite(moments.mean).all():
-        raise ContractError("features are infinite or not a number: the images or the feature network's weights are")
-    arrays = {use: np.concatenate(parts) for use, parts in kept.items() if parts}
-    return Evidence(moments, arrays, classes, device)
+    extraction = Extraction(extractor, metrics, featured)
+    for batch in batches:
+        extraction.add(batch)
+    return extraction.result()
 
 
 def _told(found: Extracted) -> dict[str, Tensor]:
@@ -151,6 +171,9 @@ COMPUTE: dict[str, Callable[[Evidence, Evidence], Score]] = {
     "modes": _modes,
     "quality": _quality,
 }
+
+ON_DEVICE = ("kid", "prdc")
+"""Metrics whose matrix products are done where the images come from; the others are computed by the processor."""
 
 
 def real_batches(pixels: np.ndarray, device: torch.device) -> Iterator[Tensor]:
