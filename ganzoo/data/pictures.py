@@ -23,7 +23,8 @@ from ganzoo.data.locate import is_hidden, is_image
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
-from ganzoo.planning.grid import Own, choose, own_extractor
+from ganzoo.planning.choice import choose
+from ganzoo.planning.extractor import Own, own_extractor
 from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Run
 from ganzoo.planning.suite import Place

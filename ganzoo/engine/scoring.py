@@ -10,7 +10,8 @@ from ganzoo.data.pictures import Pictures, Statistics, open_pictures, own_data
 from ganzoo.engine.machine import pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
-from ganzoo.planning.grid import Own, check_sight, choose_scorer, part
+from ganzoo.planning.choice import part
+from ganzoo.planning.extractor import Own, check_sight, choose_scorer
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target
 from ganzoo.results.comparison import Comparison

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from ganzoo.api import DataInfo, DatasetSpec, Kind, Setting
+from ganzoo.api import DataInfo, DatasetSpec, Setting
 from ganzoo.errors import IncompatibleError, ParameterError, SuiteError
-from ganzoo.evaluate.metrics import METRICS
-from ganzoo.params import build, label, parse
+from ganzoo.params import label
+from ganzoo.planning.choice import choose, part
+from ganzoo.planning.extractor import check_metrics, check_sight, choose_extractor, own_extractor, served
 from ganzoo.planning.fold import fold, separate
 from ganzoo.planning.published import Published
-from ganzoo.planning.request import Asked, Layer, Product, Request, metric_names
-from ganzoo.planning.run import Evaluation, Part, Run
-from ganzoo.planning.suite import Place
+from ganzoo.planning.request import Asked, Layer, Product, Request
+from ganzoo.planning.run import Evaluation, Run
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
 from ganzoo.registry.lookup import Registry, installed
-from ganzoo.registry.renames import current
 
 MOST_SAMPLES = 10_000
 
@@ -120,18 +118,6 @@ def _no_twins(runs: Sequence[Run]) -> None:
         seen.add(run.id)
 
 
-def choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
-    """Look components up and build their parameters; errors name the place where they were asked for."""
-    chosen: list[Chosen] = []
-    for one in asked:
-        with one.place.blamed():
-            component = registry.get(kind, one.name)
-            values = current(component.usable_spec, one.values, component.shown_name)
-            params = build(component.usable_spec.params, values, component.shown_name)
-        chosen.append(Chosen(component, params, frozenset(values)))
-    return chosen
-
-
 def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, ...]]:
     """Yield the fixed tricks with every subset of the ablated ones, the smallest first."""
     fixed = choose(registry, "trick", product.trick)
@@ -150,106 +136,13 @@ def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
     info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
-    extractor = _choose_extractor(registry, request.extractor, own_extractor(chosen))
+    extractor = choose_extractor(registry, request.extractor, own_extractor(chosen))
     check_sight(chosen.name, info.dtype == "float32", extractor)
-    metrics = request.metrics or (_served(spec.metrics, extractor) if request.extractor else spec.metrics)
+    metrics = request.metrics or (served(spec.metrics, extractor) if request.extractor else spec.metrics)
     check_metrics(metrics, extractor)
     most = info.test or info.train // 2
     samples = request.samples or spec.samples or min(most, MOST_SAMPLES)
     return _Dataset(chosen, info, Evaluation(part(extractor), samples, request.evaluations, metrics))
-
-
-@dataclass(frozen=True)
-class Own:
-    """The feature network that a dataset names."""
-
-    text: str
-    """As `name:key=value`."""
-    bound: bool = False
-    """Whether it knows this very dataset, as a mixture's does: with other parameters it is about other data."""
-
-
-def own_extractor(dataset: Chosen) -> Own:
-    """Return the feature network that a dataset names, which may depend on its parameters."""
-    spec = dataset.component.usable_spec
-    assert isinstance(spec, DatasetSpec)
-    if callable(spec.extractor):
-        return Own(dataset.ask("extractor", dataset.params), bound=True)
-    return Own(spec.extractor)
-
-
-def _choose_extractor(registry: Registry, asked: Asked | None, own: Own) -> Chosen:
-    """Return the feature network that was asked for, or the data's own; one that is bound is the data's own or none.
-
-    Raises:
-        GanzooError: a name that nobody knows, or the data's own network with parameters of other data.
-    """
-    mine = Asked(*parse(own.text), Place("extractor"))
-    if asked is None or not own.bound or not _same_extractor(registry, asked.name, mine.name):
-        (chosen,) = choose(registry, "extractor", [asked or mine])
-        return chosen
-    try:
-        whole = asked._replace(values={**mine.values, **asked.values})
-        fitting, chosen = choose(registry, "extractor", [mine, whole])
-    except (ParameterError, SuiteError) as error:
-        raise type(error)(f"{error}; what was not given is that of the data's own, {own.text}") from None
-    if chosen.params != fitting.params:
-        raise IncompatibleError(
-            f"{label(asked.name, chosen.params)} is about other data than this, whose own is {own.text}; leave out "
-            "--extractor"
-        )
-    return chosen
-
-
-def _same_extractor(registry: Registry, one: str, other: str) -> bool:
-    """Return whether two names, either as `dist/name` or not, mean one feature network."""
-    return registry.get("extractor", one) == registry.get("extractor", other)
-
-
-def choose_scorer(
-    extractor: str | None, metrics: str | Sequence[str] | None, own: Own, usual: Sequence[str] = ("fid", "is")
-) -> tuple[Chosen, tuple[str, ...]]:  # fmt: skip
-    """Return a feature network and the metrics that it is to serve: where none are named, the usual that it can.
-
-    Raises:
-        GanzooError: a name that nobody knows, or a metric that the network cannot serve.
-    """
-    asked = Asked(*parse(extractor), Place("extractor")) if extractor else None
-    chosen = _choose_extractor(installed(), asked, own)
-    names = metric_names(metrics, Place("metrics")) if metrics else _served(usual, chosen)
-    check_metrics(names, chosen)
-    return chosen, names
-
-
-def check_sight(name: str, points: bool, extractor: Chosen) -> None:
-    """Check that a feature network looks at what there is: float32 points, or images.
-
-    Raises:
-        IncompatibleError: it looks at the other.
-    """
-    if points != ("points" in extractor.provides):
-        has, sees = ("points, no images", "images") if points else ("images, no points", "points")
-        raise IncompatibleError(f"{name} has {has}, and {extractor.name} looks at {sees}; choose another --extractor")
-
-
-def _served(metrics: Sequence[str], extractor: Chosen) -> tuple[str, ...]:
-    """Return the metrics that a feature network can serve; a Fréchet distance is always among them."""
-    return tuple(name for name in metrics if METRICS[name].trait in ("", *extractor.provides)) or ("fid",)
-
-
-def check_metrics(metrics: Sequence[str], extractor: Chosen) -> None:
-    """Check that a feature network can serve the metrics.
-
-    Raises:
-        IncompatibleError: it gives no class logits, say, and a metric is about classes.
-    """
-    for name in metrics:
-        trait = METRICS[name].trait
-        if trait and trait not in extractor.provides:
-            raise IncompatibleError(
-                f"the metric {name} needs an extractor that provides {trait}, and {extractor.name} does not; choose "
-                f"another with --extractor, or --metrics {','.join(_served(tuple(METRICS), extractor))}"
-            )
 
 
 def _combine(
@@ -289,12 +182,4 @@ def _combine(
         sources=sources,
         adjustments=tuple(adjustments),
         evaluation=data.evaluation,
-    )
-
-
-def part(chosen: Chosen) -> Part:
-    """Return what a run records of a component."""
-    component = chosen.component
-    return Part(
-        component.kind, component.name, component.distribution, component.version, dataclasses.asdict(chosen.params)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ganzoo.errors import IncompatibleError
-from ganzoo.planning.grid import choose
+from ganzoo.planning.choice import choose
 from ganzoo.planning.request import Asked
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
