@@ -37,7 +37,9 @@ class BoundCheck:
 def conformance(
     name: str, *, expected_failures: Mapping[str, str] | None = None, together: bool = True
 ) -> list[Any]:  # fmt: skip
-    """Return the checks of an installed component as parameters for a test of one line:
+    """Return the checks of an installed component as parameters for a test of one line.
+
+    For example:
 
         @pytest.mark.parametrize("check", conformance("sphere"))
         def test_conformance(check):
