@@ -1,9 +1,9 @@
 """How Sphinx makes the site: `python tools/build_docs.py`. Its pages are the Markdown of the whole repository."""
 
 import dataclasses
-import importlib
+import inspect
 import re
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ smartquotes = False  # --model stays --model
 default_role = "code"  # docstrings are written as Markdown is
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "undoc-members": True}
+autodoc_default_options = {"members": True}
 python_use_unqualified_type_names = True
 FOREIGN = r"(collections\.abc|pathlib|torch|np|nn)\..*|Tensor|Generator|Path"
 INSIDE = r"ganzoo\.\w+\.\w+\.(Column|Game|Protocol|Published|Request|Run)|PlayerStep|Tell"  # these may change
@@ -51,22 +51,24 @@ def _give_a_title(_: Sphinx, page: str, text: list[str]) -> None:
 
 
 def _as_restructured_text(_: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
-    """Turn a docstring into what Sphinx reads: its sections, its indented code, and the help of a field without one."""
-    if what == "attribute" and not any(lines):
-        lines[:] = [_help(name)]
+    """Turn a docstring into what Sphinx reads: its sections, indented code, and the help of a dataclass's fields."""
     text = re.sub(r":\n\n(?=    )", "::\n\n", "\n".join(lines))
     lines[:] = text.split("\n")
     if what in ("class", "function", "method", "exception"):
         lines[:] = GoogleDocstring(lines, Config(), None, what, name, found, options).lines()
+    lines += [f":param {field}: {help}" for field, help in _helps(found)]
 
 
-def _help(name: str) -> str:
-    """Return the help of a dataclass's field, `module.Class.field`, where it has any."""
-    owner, _, field = name.rpartition(".")
-    module, _, cls = owner.rpartition(".")
-    found = getattr(importlib.import_module(module), cls) if module in sys.modules else None
-    fields = {one.name: one for one in dataclasses.fields(found)} if dataclasses.is_dataclass(found) else {}
-    return fields[field].metadata.get("help", "") if field in fields else ""
+def _helps(found: Any) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a dataclass that say in their metadata what they are."""
+    for field in dataclasses.fields(found) if inspect.isclass(found) and dataclasses.is_dataclass(found) else ():
+        if "help" in field.metadata:
+            yield field.name, field.metadata["help"]
+
+
+def _without_arguments(_: Sphinx, what: str, name: str, found: Any, *more: Any) -> tuple[str, None] | None:
+    """Leave the arguments of a class out: its fields stand below, each with its type and meaning."""
+    return ("", None) if what == "class" and inspect.isclass(found) else None
 
 
 def _by_its_last_name(
@@ -87,3 +89,4 @@ def setup(app: Sphinx) -> None:
     app.connect("missing-reference", _by_its_last_name)
     app.connect("source-read", _give_a_title)
     app.connect("autodoc-process-docstring", _as_restructured_text)
+    app.connect("autodoc-process-signature", _without_arguments)
