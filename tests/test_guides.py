@@ -18,8 +18,8 @@ from ganzoo.cli.main import cli
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.source import in_folder
 
-CARRIED_OUT = ("docs/first-loss.md", "run: ", "code: ")
-"""By tests/test_docs.py a page, and by tools/render_readme.py what has these marks."""
+CARRIED_OUT = ("docs/first-loss.md", "run: ", "code: ", "tried in: ")
+"""By tests/test_docs.py a page, by tools/render_readme.py what has these marks, and by the test that the last names."""
 ALL = [block for page in PAGES for block in blocks(page) if not block.language.startswith("{")]
 LEFT = [one for one in ALL if not one.place.startswith(CARRIED_OUT) and not one.mark.startswith(CARRIED_OUT)]
 PYTHON = [one for one in LEFT if one.language == "python"]
@@ -43,6 +43,8 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_what_is_not_run_says_why() -> None:
     marked = [one for one in LEFT if one not in PYTHON + SHELL]
     assert all(len(one.mark) > len("not run: because") for one in marked)
+    elsewhere = [one.mark.removeprefix("tried in: ") for one in ALL if one.mark.startswith("tried in: ")]
+    assert all((ROOT / test).is_file() for test in elsewhere)
 
 
 @pytest.mark.usefixtures("plugins")

@@ -26,6 +26,8 @@ from ganzoo.version import __version__
 
 KINDS = list(PLURALS.values())
 NAMES = {kind: f"my-{kind}" for kind in KINDS}
+KEYS = {"architecture": "model", "loss": "loss", "dataset": "dataset", "trick": "trick"}
+"""What a combination is made of, as a suite file names it; the other kinds are a whole suite's."""
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -70,18 +72,18 @@ def verdicts(author: Author) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def rows(author: Author) -> dict[str, dict[str, Any]]:
-    """Return a row for each plugin, trained and scored beside built-ins; the extractor's has all five together."""
-    alone = "".join(f'[[combination]]\nname = "{kind}"\n{asked({kind})}' for kind in KINDS if kind != "extractor")
-    together = f'extractor = "{NAMES["extractor"]}"\n[[combination]]\nname = "extractor"\n{asked(set(KINDS))}'
+    """Return a row for each plugin of a combination, trained and scored beside built-ins, and one of all together."""
+    alone = "".join(f'[[combination]]\nname = "{kind}"\n{asked(kind)}' for kind in KEYS)
+    others = "".join(f'{kind} = "{NAMES[kind]}"\n' for kind in KINDS if kind not in KEYS)
+    together = f'{others}[[combination]]\nname = "together"\n{asked(*KEYS)}'
     return author.scored("alone", alone) | author.scored("together", together)
 
 
-def asked(own: set[str]) -> str:
+def asked(*own: str) -> str:
     """Return the keys of a combination: of these kinds the author's, of the others built-ins."""
-    keys = {"architecture": "model", "loss": "loss", "dataset": "dataset", "trick": "trick"}
     usual = {"architecture": "mlp", "loss": "bce", "dataset": "digits"}
-    named = {kind: NAMES[kind] if kind in own else usual.get(kind) for kind in keys}
-    return "".join(f'{keys[kind]} = "{name}"\n' for kind, name in named.items() if name)
+    named = usual | {kind: NAMES[kind] for kind in own}
+    return "".join(f'{KEYS[kind]} = "{name}"\n' for kind, name in named.items())
 
 
 @pytest.mark.slow
@@ -105,11 +107,11 @@ def test_it_passes_every_check_as_it_is(verdicts: list[dict[str, str]], kind: st
 @pytest.mark.slow
 @each_kind
 def test_it_trains_and_is_scored(rows: dict[str, dict[str, Any]], author: Author, kind: str) -> None:
-    found = rows[kind]
+    found = rows[kind if kind in KEYS else "together"]
     assert math.isfinite(found["last"]["fid"]["mean"])
-    config = (author.folder / found["folder"] / "seed-0" / "config.json").read_text(encoding="utf-8")
-    took_part = {one for one in KINDS if f'"{NAMES[one]}"' in config}
-    assert took_part == (set(KINDS) if kind == "extractor" else {kind})
+    result = author.folder / found["folder"] / "seed-0" / "result.json"
+    took_part = {name for name in json.loads(result.read_text(encoding="utf-8"))["plugins"] if "my-" in name}
+    assert took_part == {f"ganzoo-{NAMES[one]} 0.1.0" for one in ([kind] if kind in KEYS else KINDS)}
 
 
 @pytest.mark.slow

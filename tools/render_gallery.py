@@ -18,6 +18,8 @@ from ganzoo.testing.source import in_folder
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "gallery.md"
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
+SCORED = ("architecture", "loss", "trick", "dataset", "extractor")
+"""The kinds that a table's rows and protocol name."""
 INTRODUCTION = """# Gallery
 
 Every component of ganzoo and of the plugins in this repository, written by `tools/render_gallery.py` from their specs.
@@ -57,7 +59,8 @@ def entry(component: Component, benchmarks: Sequence[Table]) -> Iterator[str]:
     for parameter in parameters(spec.params).values():
         yield f"- {described(parameter)}"
     lines = [line for table in benchmarks for line in benchmark(component.name, table)]
-    yield from lines or ["- benchmark: none yet"]
+    if component.kind in SCORED:
+        yield from lines or ["- benchmark: none yet"]
     yield ""
 
 
