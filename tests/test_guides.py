@@ -35,7 +35,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = set(sys.path)
     for project in sorted((ROOT / "plugins").glob("*/pyproject.toml")):
         in_folder(project.parent)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([one for one in sys.path if one not in before]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([*(one for one in sys.path if one not in before), str(ROOT)]))
     yield
     installed.cache_clear()
 
