@@ -9,11 +9,13 @@ entry point names, and a target, which the spec names and which is imported only
     ganzoo.tricks            Spec          a class derived from Trick
     ganzoo.datasets          DatasetSpec   a function (params, root, split) -> Images
     ganzoo.extractors        Spec          a function (params) -> Extractor
+    ganzoo.engines           Spec          a class derived from Engine
 """
 
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +30,10 @@ API_VERSION = 1
 OLDEST_API = 1
 """The oldest version whose plugins still work. A spec for an older or a newer one is listed as such and never built."""
 
-Kind = Literal["architecture", "loss", "trick", "dataset", "extractor"]
+Kind = Literal["architecture", "loss", "trick", "dataset", "extractor", "engine"]
 """What a component is; each kind has an entry-point group of its own."""
+Device = Literal["auto", "cpu", "cuda"]
+"""What runs compute on."""
 Player = Literal["discriminator", "generator"]
 """Who takes a step."""
 Split = Literal["train", "test"]
@@ -106,6 +110,14 @@ class Recipe:
     ema_half_life: float | None = field(
         default=None,
         metadata={"help": "half-life of the generator's weight average, in real images seen; 0: none", "low": 0},
+    )
+    reuse_fakes: bool | None = field(
+        default=None,
+        metadata={"help": "train the generator on the images of the last discriminator step, not on new ones"},
+    )
+    joint_pass: bool | None = field(
+        default=None,
+        metadata={"help": "judge real and generated images in one pass, where the discriminator couples no samples"},
     )
 
 
@@ -473,3 +485,95 @@ class Extractor(Protocol):
     def __call__(self, images: Tensor) -> Extracted:
         """Map images of shape (N, C, H, W), of the dataset's dtype, to features and what else it tells."""
         ...
+
+
+# Carrying runs out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process that an engine is to place: pure data, which means the same wherever it is carried out.
+
+    All that it reads and writes lies in files: the place where it runs needs the same Python environment and the same
+    folders, and nothing comes back but those files and an exit code. How far it has come, and how its runs ended, it
+    tells there, too. At SIGTERM, or where the process that started it is gone, it writes its checkpoints and ends.
+    """
+
+    name: str
+    """No other job of the grid has it: letters, digits, dots and hyphens, e.g. `mlp-bce-1a2b3c4d.seed-0`."""
+    command: tuple[str, ...]
+    """The program and its arguments."""
+    folder: str
+    """Where it is carried out: an absolute path."""
+    environment: Mapping[str, str]
+    """The variables that it needs, besides those of a user who has just logged in."""
+    output: str
+    """The file that what it prints is appended to, standard output and standard error alike: an absolute path."""
+    device: Device
+    """What it computes on; `auto` in the job that prepares a grid's data and finds out."""
+    threads: int
+    """The processor cores that it keeps busy."""
+
+    @property
+    def shell(self) -> str:
+        """The same as one line for a POSIX shell, here or elsewhere, which becomes the job's process."""
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        words = shlex.join(["env", *variables, *self.command])
+        return f"cd {shlex.quote(self.folder)} && exec {words} >> {shlex.quote(self.output)} 2>&1 < /dev/null"
+
+
+class Process(Protocol):
+    """A job that was started; `subprocess.Popen` is one as it is."""
+
+    def poll(self) -> int | None:
+        """Return None while it waits or works, then its exit code: 0 where it ended well; minus a signal's number."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end soon: a job at work is sent SIGTERM, and one that waits never starts. Does not wait."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once. Does not wait."""
+        ...
+
+
+class Capacity(NamedTuple):
+    """How much an engine carries out at a time."""
+
+    jobs: int = 1
+    """Jobs at a time."""
+    runs: int = 1
+    """Runs that share a job's process, as several do on one GPU."""
+    threads: int = 1
+    """Processor cores for each job."""
+
+
+class Engine(Generic[P]):
+    """Where runs are carried out. Derive from it and say how one job is started; ganzoo does the rest.
+
+    ganzoo decides which job comes next, looks at those at work, tells the user, stops them all on Ctrl-C, and reads in
+    the results folder what came of each run. Whatever a method raises fails the runs of its job, and no others. An
+    engine imports no torch; its spec may exclude options as traits, e.g. `conflicts={"device:cuda": "it has no GPU"}`.
+    """
+
+    seconds: float = 0.1
+    """Between two looks at the jobs at work; longer where each look is a command or goes through a network."""
+
+    def __init__(self, params: P) -> None:
+        """Keep the parameters."""
+        self.params = params
+
+    def capacity(self, device: Device, asked: int | None) -> Capacity:
+        """Return how much is carried out at a time.
+
+        Args:
+            device: what the runs compute on.
+            asked: how many runs at a time the user wants, which is the most there may be; None: as many as there is
+                room for.
+        """
+        return Capacity(jobs=asked or 1)
+
+    def start(self, job: Job) -> Process:
+        """Start a job, or queue it, without waiting for it. It is asked once for each job."""
+        raise NotImplementedError(f"{type(self).__name__} must define start(job)")

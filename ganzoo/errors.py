@@ -54,6 +54,10 @@ class ContractError(GanzooError):
     """A component that breaks its contract while it trains, e.g. an architecture whose images have another shape."""
 
 
+class EngineError(GanzooError):
+    """An engine that could not carry a job out; names the engine and what it raised."""
+
+
 class Interrupted(GanzooError):  # noqa: N818 - being interrupted is no error
     """The user or the system asked to stop; what was finished is kept."""
 

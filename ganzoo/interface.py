@@ -45,9 +45,10 @@ def plan(suite: str | Path | None = None, **request: Any) -> Plan:
 def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     """Train and score a grid, continuing what was interrupted, and return its table (`ganzoo bench`).
 
-    Takes what `plan` takes, and `out` (the results folder), `device` (`"auto"`, `"cpu"` or `"cuda"`), `mode` (`"auto"`,
-    `"eager"`, `"fast"` or `"graph"`), `precision` (`"auto"`, `"fp32"`, `"tf32"` or `"bf16"`), `jobs`, and `profile`
-    (whether to trace the runs, one at a time).
+    Takes what `plan` takes, and `out` (the results folder), `engine` (what carries the runs out, `"name:key=value"`),
+    `device` (`"auto"`, `"cpu"` or `"cuda"`), `mode` (`"auto"`, `"eager"`, `"fast"`, `"graph"` or `"compiled"`),
+    `precision` (`"auto"`, `"fp32"`, `"tf32"` or `"bf16"`), `jobs`, and `profile` (whether to trace the runs, one at a
+    time).
     """
     from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
     from ganzoo.engine.watch import Silent  # noqa: PLC0415

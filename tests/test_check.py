@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from wrong_engines import ENDLESS, ENGINES
 from wrong_plugins import PLUGINS, PLURAL, Wrong, modules
 
 from ganzoo.cli.main import cli
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"dcgan": ":width=16,latent=8", "resnet": ":width=8,critic_width=8", "sagan": ":width=8,critic_width=8"}
 NEEDS_A_PATH = ("folder", "zip")
 CORE = [one.name for one in installed().components if one.distribution == "ganzoo-core"]
+EVERY = PLUGINS | ENGINES
 NOT_OFTEN = ("sagan", "sndcgan", "resnet", "dcgan28")
 """Networks whose hundred passes take ten seconds; memory and options are left to `ganzoo check`."""
 
@@ -53,8 +55,10 @@ def found(make_distribution, wrong: Wrong) -> list[Outcome]:
     return list(outcomes(Subject(component), together=False))
 
 
-@pytest.mark.parametrize("wrong", PLUGINS.values(), ids=PLUGINS)
-def test_every_wrong_plugin_is_named_in_one_line(make_distribution, wrong: Wrong):
+@pytest.mark.parametrize("wrong", EVERY.values(), ids=EVERY)
+def test_every_wrong_plugin_is_named_in_one_line(make_distribution, monkeypatch, wrong: Wrong):
+    monkeypatch.setattr("ganzoo.engine.placing.KILL_SECONDS", 0.5)  # of what cannot be killed
+    monkeypatch.setattr("ganzoo.testing.trials.GONE_SECONDS", 1.0)
     failed = [one for one in found(make_distribution, wrong) if one.bad]
     assert wrong.check in [one.check.name for one in failed], [(one.check.name, one.message) for one in failed]
     (named,) = [one for one in failed if one.check.name == wrong.check]
@@ -65,10 +69,19 @@ def test_every_wrong_plugin_is_named_in_one_line(make_distribution, wrong: Wrong
 
 def test_no_check_is_there_that_no_wrong_plugin_needs():
     """Two need a machine or a paper of their own."""
-    told = {wrong.check for wrong in PLUGINS.values()}
+    told = {wrong.check for wrong in EVERY.values()}
     assert {check.name for check in ALL} - told == {
         "paper", "description", "describe", "varied", "batches", "scores", "cuda", "repeats"
     }  # fmt: skip
+
+
+def test_a_job_that_never_ends_is_not_waited_for(make_distribution, monkeypatch):
+    monkeypatch.setattr("ganzoo.engine.placing.KILL_SECONDS", 0.5)
+    monkeypatch.setattr("ganzoo.testing.trials.PATIENCE", 1.0)
+    (named,) = [one for one in found(make_distribution, ENDLESS) if one.bad]
+    assert (named.check.name, named.message) == (
+        "carries-out", "trial-0.well is not said to have ended after 1 seconds"
+    )  # fmt: skip
 
 
 # With built-ins ------------------------------------------------------------------------------------------------------

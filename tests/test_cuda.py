@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_graph_gives_tricks_the_numbers_of_eager(trick):
 def test_a_graph_gives_architectures_the_numbers_of_eager(model):
     request = {"model": model, "loss": "hinge", "trick": "spectral-norm"}
     assert difference(trained(made(EAGER, CUDA, **request)), captured(**request)) < 1e-5
+
+
+RESNET = {"model": "resnet:width=8,critic_width=8", "loss": "hinge", "trick": "spectral-norm"}
+JOINED = {**RESNET, "recipe": {"reuse_fakes": True, "joint_pass": True}}
+
+
+@double
+@pytest.mark.filterwarnings("ignore")  # what PyTorch warns of where it compiles
+@pytest.mark.parametrize("request_", [{"loss": "wgan-gp"}, RESNET, JOINED])
+def test_compiled_and_captured_networks_give_the_numbers_of_eager(request_):
+    torch._dynamo.reset()
+    one = made(replace(GRAPH, compiled=True), CUDA, pytest.fail, **request_)
+    assert difference(trained(made(EAGER, CUDA, **request_)), trained(one)) < 1e-5
+    assert one.capture is not None and one.capture.graphs
 
 
 def test_bfloat16_graphs_start_as_bfloat16_without():

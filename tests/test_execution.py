@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from equality import LOSSES, STATEFUL, TRICKS, difference, made, trained
+from zoo import play
 
 import ganzoo
 from ganzoo.engine.job import Job
@@ -63,7 +64,7 @@ def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
             seen["bf16" if output.dtype == torch.bfloat16 else "fp32"] += 1
 
     first.register_forward_hook(note)
-    one._discriminator_step(0) if "loss" in request_ or request_["trick"] == "r1" else one._generator_step(0)
+    play(one, "discriminator" if "loss" in request_ or request_["trick"] == "r1" else "generator")
     assert seen["fp32"] and not seen["bf16"]
 
 
@@ -108,6 +109,8 @@ def test_the_check_of_bfloat16_leaves_no_trace(request_):
 def test_auto_is_the_fastest_mode_of_a_device_in_float32():
     assert choose("auto", "auto", CPU) == Execution(channels_last=True)
     assert choose("auto", "auto", torch.device("cuda")) == Execution(graph=True)
+    assert choose("compiled", "auto", CPU) == Execution(channels_last=True, compiled=True)
+    assert choose("compiled", "auto", torch.device("cuda")) == Execution(graph=True, compiled=True)
     assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, precision="bf16")
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from zoo import Linear, component, step_on, trainer
+from zoo import Linear, component, play, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Targets, Verdict
@@ -107,10 +107,10 @@ def test_targets_that_a_trick_has_moved_are_the_ones_aimed_at(name):
 def test_a_relative_critic_may_add_any_constant(name):
     """Only differences of logits count, as for the Wasserstein critics that the relativistic ones generalise."""
     loss = component("loss", name)
-    for play in (loss.discriminator, loss.generator):
-        plain, shifted = (play(step_on(Shifted(by), REAL, FAKE)) for by in (0.0, 5.0))
+    for of_player in (loss.discriminator, loss.generator):
+        plain, shifted = (of_player(step_on(Shifted(by), REAL, FAKE)) for by in (0.0, 5.0))
         moved = total(shifted).item() - total(plain).item()
-        assert moved == pytest.approx(-5.0 if play == loss.generator and "wasserstein" in plain else 0.0, abs=1e-5)
+        assert moved == pytest.approx(-5.0 if of_player == loss.generator and "wasserstein" in plain else 0.0, abs=1e-5)
 
 
 class Shifted(nn.Module):
@@ -246,7 +246,7 @@ def test_points_between_packs_lie_on_the_lines_between_them():
 def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     for _ in range(5):
-        one._discriminator_step(0)
+        play(one, "discriminator")
         weights = torch.cat([weight.flatten() for weight in one.modules["discriminator"].parameters()])
         assert weights.abs().max().item() == pytest.approx(0.01)
     assert max(weight.abs().max().item() for weight in one.modules["generator"].parameters()) > 0.1
@@ -255,7 +255,7 @@ def test_wgans_critic_lies_within_the_clip_after_each_of_its_steps():
 def test_the_generators_step_clips_nothing():
     one = trainer(loss="wgan", recipe={"steps": 3, "batch_size": 8})
     before = [weight.clone() for weight in one.modules["discriminator"].parameters()]
-    one._generator_step(0)
+    play(one, "generator")
     assert all(map(torch.equal, before, one.modules["discriminator"].parameters()))
 
 

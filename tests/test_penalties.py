@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
-from zoo import Linear, component, step_on, trainer
+from zoo import Linear, component, fresh_step, play, step_on, trainer
 
 import ganzoo
 from ganzoo.api import NoParams, Progress, Rates, Trick, Verdict
@@ -161,17 +161,9 @@ def test_a_penalty_at_real_or_fake_images_costs_no_pass_of_its_own(tricks, passe
     one = trainer(trick=tricks, recipe=SHORT)
     counted = []
     one.game.networks.body.register_forward_hook(lambda *_: counted.append(1))
-    terms = discriminator_terms(one.game, fresh_discriminator_step(one))
+    terms = discriminator_terms(one.game, fresh_step(one, "discriminator"))
     assert len(counted) == passes
     assert all(term.isfinite() for term in terms.values())
-
-
-def fresh_discriminator_step(one) -> PlayerStep:
-    index = one.batches.next()
-    real, labels = one._real(index), one.batches.classes(index)
-    with torch.no_grad():
-        z, fake = one._fake(len(real), labels)
-    return one._player_step("discriminator", 0, Batch(real, fake, z, labels))
 
 
 class Doubled(Trick[NoParams]):
@@ -185,9 +177,9 @@ def test_the_gradient_is_with_respect_to_the_images_before_augmentation():
     """StyleGAN2-ADA's order: D(2 x) has twice the gradient in x that D has."""
     one = trainer(trick="r1", recipe=SHORT)
     one.game.networks.body, one.game.networks.head = nn.Identity(), lambda seen, y: seen.flatten(1).sum(1)
-    found = [discriminator_terms(one.game, fresh_discriminator_step(one))["r1/penalty"].item()]
+    found = [discriminator_terms(one.game, fresh_step(one, "discriminator"))["r1/penalty"].item()]
     one.game.tricks.append(("doubled", Doubled(NoParams())))
-    found.append(discriminator_terms(one.game, fresh_discriminator_step(one))["r1/penalty"].item())
+    found.append(discriminator_terms(one.game, fresh_step(one, "discriminator"))["r1/penalty"].item())
     assert found == pytest.approx([10 / 2 * 64, 4 * 10 / 2 * 64])
 
 
@@ -232,10 +224,10 @@ def test_r1_makes_the_dirac_gan_converge():
 def test_weight_clipping_keeps_any_losss_critic_within_the_clip():
     one = trainer(loss="hinge", trick="weight-clipping:clip=0.02", recipe=SHORT)
     for _ in range(3):
-        one._discriminator_step(0)
+        play(one, "discriminator")
         critic = [weight.abs().max().item() for weight in one.modules["discriminator"].parameters()]
         assert max(critic) == pytest.approx(0.02)
-    one._generator_step(0)
+    play(one, "generator")
     assert max(weight.abs().max().item() for weight in one.modules["generator"].parameters()) > 0.1
 
 

@@ -390,6 +390,7 @@ def runs_light(code: str) -> None:
         COMMAND.format(arguments=["list"]),
         COMMAND.format(arguments=["show", "dcgan"]),
         COMMAND.format(arguments=["bench", "--model", "dcgan", "--loss", "bce,wgan-gp", "--dry-run"]),
+        COMMAND.format(arguments=["bench", "--model", "mlp", "--loss", "bce", "--engine", "local", "--dry-run"]),
     ],
 )
 def test_no_torch_is_imported_by(code):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.overrides import TorchFunctionMode
+from zoo import play
 
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
@@ -67,10 +68,10 @@ def test_each_player_differentiates_once(monkeypatch):
 def test_a_player_never_moves_the_others_weights():
     one = trainer()
     weights = {player: [w.clone() for w in one.modules[player].parameters()] for player in one.modules}
-    one._discriminator_step(0)
+    play(one, "discriminator")
     assert all(map(torch.equal, weights["generator"], one.modules["generator"].parameters()))
     moved = [w.clone() for w in one.modules["discriminator"].parameters()]
-    one._generator_step(0)
+    play(one, "generator")
     assert all(map(torch.equal, moved, one.modules["discriminator"].parameters()))
     assert not any(w.requires_grad is False for w in one.modules["discriminator"].parameters())
 
@@ -115,9 +116,9 @@ def test_extra_parts_are_trained_by_the_player_that_they_name(monkeypatch):
     one = trainer(trick="ema")
     extra = one.game.tricks[0][1]
     before = extra.q.weight.clone()
-    one._discriminator_step(0)
+    play(one, "discriminator")
     assert torch.equal(extra.q.weight, before)
-    one._generator_step(0)
+    play(one, "generator")
     assert not torch.equal(extra.q.weight, before)
 
 

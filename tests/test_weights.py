@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cosine_similarity
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
-from zoo import component, fresh_step, networks, step_on, trainer
+from zoo import component, fresh_step, networks, play, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Networks, Progress, Rates, Setting
@@ -76,7 +76,7 @@ def test_the_mean_is_of_both_players_updates():
 def test_historical_averaging_starts_without_effect():
     one, plain = (trainer(trick=trick, recipe=SHORT) for trick in ("historical-averaging", ()))
     for each in (one, plain):
-        each._discriminator_step(0)
+        play(each, "discriminator")
     assert all(map(torch.equal, *(each.modules["discriminator"].parameters() for each in (one, plain))))
     assert generator_terms(one.game, fresh_step(one))["historical-averaging/distance"].item() == 0
 

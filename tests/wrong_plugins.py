@@ -21,7 +21,7 @@ class Wrong(NamedTuple):
 
 SPECS = {
     kind: f'SPEC = Spec(kind="{kind}", target="wrong_target:Wrong", summary="wrong in one way"{{more}})'
-    for kind in ("architecture", "loss", "trick", "extractor")
+    for kind in ("architecture", "loss", "trick", "extractor", "engine")
 } | {
     "dataset": "def described(params, root): return DataInfo((1, 8, 8), train=32, test=0, classes=2)\n"
     'SPEC = DatasetSpec(target="wrong_target:Wrong", summary="wrong in one way", extractor="digits-cnn", '
@@ -70,6 +70,28 @@ import numpy as np
 from ganzoo.api import Images
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 1, 8, 8), dtype=np.uint8)
 LABELS = np.arange(32) % 2
+""",
+    "engine": """
+import subprocess
+from ganzoo.api import Capacity, Engine
+
+class Popen(subprocess.Popen):
+    def __del__(self, **_):
+        pass  # what these plugins leave behind is no leak of the tests
+
+class Good(Engine):
+    def start(self, job):
+        return Popen(["sh", "-c", job.shell], start_new_session=True)
+
+class Around:
+    def __init__(self, process):
+        self.process = process
+    def poll(self):
+        return self.process.poll()
+    def terminate(self):
+        self.process.terminate()
+    def kill(self):
+        self.process.kill()
 """,
     "extractor": """
 import torch

@@ -48,12 +48,17 @@ def trainer(model="mlp", loss="bce", **request) -> Trainer:
     return Trainer(run, Images(pixels, np.arange(64) % 10), torch.device("cpu"), log_every=10)
 
 
+def play(one: Trainer, player: Player) -> None:
+    """Carry out one player's step."""
+    step = one._generator_step if player == "generator" else one._discriminator_step
+    step(0, one._draw(learning=player == "generator"))
+
+
 def fresh_step(one: Trainer, player: Player = "generator") -> PlayerStep:
-    """A step on the next batch, with images that the generator draws and that are attached to it."""
-    index = one.batches.next()
-    real, labels = one._real(index), one.batches.classes(index)
-    z, fake = one._fake(len(real), labels)
-    return one._player_step(player, one.number, Batch(real, fake, z, labels))
+    """A step on the next batch; images that the generator draws for its own step are attached to it."""
+    drawn = one._draw(learning=player == "generator")
+    batch = Batch(one._real(drawn.chosen), drawn.fake, drawn.latent, drawn.labels)
+    return one._player_step(player, one.number, batch)
 
 
 class Linear(nn.Module):

@@ -44,7 +44,7 @@ def _lines(name: str, found: Any) -> Iterator[str]:
         yield f"def {name}{inspect.signature(found)}"
 
 
-ALIASES = ("Kind", "Player", "Split", "Reasons", "Terms")
+ALIASES = ("Kind", "Device", "Player", "Split", "Reasons", "Terms")
 
 
 def _members(cls: type[Any]) -> Iterator[str]:

@@ -10,7 +10,9 @@ if [ "$load" != cifar10-2 ]; then # which comes after cifar10-1, to a machine th
   python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
     --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform any \
     -d .carry/wheels entrypoints msgspec pytorch-fid
-  python3 -m pip wheel -q --no-deps -w .carry/wheels .
+  python3 -m pip wheel -q --no-deps -w .carry .
+  unzip -q .carry/ganzoo_core-*.whl '*.dist-info/*' -d .carry/site # the rest is the checkout's own
+  rm .carry/ganzoo_core-*.whl
 fi
 case $load in
 none) ;;

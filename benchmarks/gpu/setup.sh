@@ -2,8 +2,9 @@
 site=/tmp/site
 if [ -d .carry/wheels ]; then # a second load needs none
   python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" .carry/wheels/*.whl
+  cp -r .carry/site/. "$site/"
 fi
-export PYTHONPATH="$site" PYTHONUNBUFFERED=1 DATA=/tmp/data GANZOO_CACHE=/tmp/cache
+export PYTHONPATH="$PWD:$site" PYTHONUNBUFFERED=1 DATA=/tmp/data GANZOO_CACHE=/tmp/cache
 mkdir -p "$DATA"
 if [ -e .carry/data/cifar10-train.part1 ]; then # the second load comes later
   cp .carry/data/cifar10-train.part1 "$DATA/"
@@ -16,7 +17,7 @@ date -u
 
 # tests: those that need a GPU.
 tests() {
-  timeout -s INT 75 python3 -m pytest -q -p no:cacheprovider tests/test_cuda.py >"$OUT/tests.txt" 2>&1 || true
+  timeout -s INT 150 python3 -m pytest -q -p no:cacheprovider tests/test_cuda.py >"$OUT/tests.txt" 2>&1 || true
   grep -h "^E  \|FAILED\|passed\|failed" "$OUT/tests.txt" | cut -c1-300 | tail -30 || true
   date -u
 }

@@ -62,7 +62,10 @@ MODES = {
     "graph, float32": Execution(graph=True),
     "graph, TF32": Execution(graph=True, channels_last=True, precision="tf32"),
     "graph, bfloat16": Execution(graph=True, channels_last=True, precision="bf16"),
+    "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
+    "compiled, bfloat16": Execution(graph=True, channels_last=True, compiled=True, precision="bf16"),
 }
+JOINED = "compiled, bfloat16, images reused and passes joined"
 
 
 class Contestant(Protocol):
@@ -82,6 +85,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", default="")
+    parser.add_argument(
+        "--modes", default="", help="of ganzoo, by their first words, e.g. graph,compiled; default: all"
+    )
     parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
@@ -90,15 +96,17 @@ def main() -> None:
     print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
-            print(table(case, batch, device, given.rounds, given.seconds), flush=True)
+            found = contestants(case, batch, device, tuple(given.modes.split(",")))
+            print(table(case, batch, found, device, given.rounds, given.seconds), flush=True)
             if given.together:
                 counts = list(map(int, given.together.split(",")))
                 print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
 
 
-def plan(case: Case, batch: int, seeds: int = 1) -> Sequence[Run]:
+def plan(case: Case, batch: int, seeds: int = 1, joined: bool = False) -> Sequence[Run]:
     """Return the runs of a case."""
     recipe = {"batch_size": batch, "n_critic": case.n_critic, "steps": 10**6}
+    recipe |= {"reuse_fakes": joined, "joint_pass": joined}
     request = {"model": case.model, "loss": case.loss, **({"trick": case.trick} if case.trick else {})}
     return ganzoo.plan(dataset="cifar10", recipe=recipe, seeds=seeds, **request).runs
 
@@ -108,24 +116,30 @@ def noise() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (COUNT, 3, 32, 32), dtype=np.uint8)
 
 
-def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Contestant]:
-    """Return the tutorial loop and ganzoo in each mode that the device has."""
+def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, ...]) -> dict[str, Contestant]:
+    """Return the tutorial loop and ganzoo in each of the modes that the device has."""
     pixels = noise()
     (run,) = plan(case, batch)
     networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
     found: dict[str, Contestant] = {
         "tutorial loop": Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
     }
-    for name, execution in MODES.items():
-        if device.type == "cuda" or not execution.graph:
-            found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
+    (joined,) = plan(case, batch, joined=True)
+    for name, execution in {**MODES, JOINED: MODES["compiled, bfloat16"]}.items():
+        if name.startswith(modes) and (device.type == "cuda" or not execution.graph):
+            one = joined if name == JOINED else run
+            found[name] = Trainer(one, Images(pixels, None), device, 10**6, execution, print)
     return found
 
 
-def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: float) -> str:
+def table(
+    case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float
+) -> str:
     """Measure one case and return its table."""
-    found = contestants(case, batch, device)
-    flops = operations(found["eager, float32"])
+    flops = {
+        joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
+        for joined in (False, True)
+    }
     speeds: dict[str, list[float]] = {name: [] for name in found}
     for number in range(rounds + 1):
         for name, one in found.items():
@@ -142,7 +156,7 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
     for name, of in speeds.items():
         ratios = [mine / its for mine, its in zip(of, first, strict=True)]
         median = statistics.median(of)
-        share = median / batch / case.n_critic * flops / most
+        share = median / batch / case.n_critic * flops[name == JOINED] / most
         lines.append(
             f"| {name} | {median:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
             f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")
@@ -167,7 +181,7 @@ class Together:
 
 def together(case: Case, batch: int, device: torch.device, counts: list[int], rounds: int, seconds: float) -> str:
     """Measure how fast several runs are at once, in turn with one alone, and return the table."""
-    names = [name for name in MODES if name.startswith("graph")]
+    names = [name for name in MODES if name.startswith(("graph", "compiled"))]
     found = {(name, n): Together(plan(case, batch, n), MODES[name], device) for name in names for n in counts}
     speeds: dict[tuple[str, int], list[float]] = {key: [] for key in found}
     for number in range(rounds + 1):

@@ -18,8 +18,9 @@ from ganzoo.engine.watch import Bars, Lines
 from ganzoo.errors import Interrupted, ParameterError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import parameters
-from ganzoo.planning.command import CHOICES, plan_from
+from ganzoo.planning.command import plan_from
 from ganzoo.planning.grid import Plan
+from ganzoo.planning.placement import CHOICES
 from ganzoo.registry.lookup import restricted
 from ganzoo.results.summary import Summary, summarise
 from ganzoo.results.tables import cells, header, notes, numbers, titles
@@ -56,17 +57,24 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
 @click.option("--samples", help="Generated images a score; default: as many as held-out real ones, at most 10,000.")
 @click.option("--evaluations", help="Evaluations during training; default 5.")
+@click.option(
+    "--engine", shell_complete=names("engine"), help="What carries the runs out; default local: processes here."
+)
 @click.option("--device", type=click.Choice(CHOICES["device"]), help="Where to train; default auto.")
 @click.option(
     "--mode",
     type=click.Choice(CHOICES["mode"]),
-    help="How steps are carried out: plainly (eager), with channels last (fast), or as CUDA graphs (graph); "
-    "default auto, the fastest that leaves the numbers alone.",
+    help="How steps are carried out: plainly (eager), with channels last (fast), as CUDA graphs (graph), or "
+    "compiled besides (compiled); default auto, the fastest that leaves the numbers alone.",
 )
 @click.option(
     "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs at a time; default: one a core, or one on a GPU.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs at a time; default: as the engine has it, here one a core, or one on a GPU.",
+)
 @click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
 @click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
@@ -87,7 +95,7 @@ def _bench(suite: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
     plan, options = plan_from(flags, suite)
     out = options.out or default_out(plan)
     if dry_run:
-        show_plan(plan, out)
+        show_plan(plan, out, options.engine)
         return
     for refusal in plan.refusals:
         click.echo(f"left out {refusal.combination}: {'; '.join(refusal.reasons)}")

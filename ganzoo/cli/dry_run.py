@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from ganzoo.params import format_value
+from ganzoo.params import format_value, label
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
+from ganzoo.registry.compatibility import Chosen
 
 
-def show_plan(plan: Plan, out: Path) -> None:
+def show_plan(plan: Plan, out: Path, engine: Chosen | None = None) -> None:
     """Print every combination with its folded recipe, every adjustment, every refusal, and what it costs."""
     for number, run in enumerate(plan.combinations, 1):
         _show_combination(number, run)
@@ -23,6 +24,8 @@ def show_plan(plan: Plan, out: Path) -> None:
         for reason in refusal.reasons:
             click.echo(f"    {reason}")
     _show_cost(plan)
+    if engine is not None:
+        click.echo(f"the engine {label(engine.name, engine.params)} would carry them out")
     click.echo(f"results would go to {out}")
 
 

@@ -15,7 +15,7 @@ from ganzoo.registry.lookup import PLURALS, Component, Registry, installed
 @click.argument("kind", required=False, type=click.Choice(list(PLURALS)))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array for machines.")
 def list_command(kind: str | None, as_json: bool) -> None:
-    """List the installed architectures, losses, tricks, datasets and extractors."""
+    """List the installed architectures, losses, tricks, datasets, extractors and engines."""
     registry = installed()
     components = [one for one in registry.components if kind is None or one.kind == PLURALS[kind]]
     if as_json:

@@ -25,10 +25,10 @@ from ganzoo.scaffold.names import checked, warnings
 )
 @click.option("--dry-run", is_flag=True, help="Show the files, and write nothing.")
 def new(kind: str, name: str, *, parent: Path, author: str, licence: str, dry_run: bool) -> None:
-    """Write a plugin with a new architecture, loss, trick, dataset or extractor.
+    """Write a plugin with a new architecture, loss, trick, dataset, extractor or engine.
 
     NAME is what users will type. The plugin is an ordinary Python package in a folder of its own: it installs, passes
-    ganzoo check and trains as it is, and its one file with formulas waits for yours.
+    ganzoo check and trains as it is, and its one file that does the work waits for yours.
     """
     names = checked(cast("Kind", kind), name)
     for warning in warnings(names):

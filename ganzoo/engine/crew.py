@@ -14,10 +14,10 @@ from filelock import FileLock
 
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
-from ganzoo.engine.messages import Event, Options, Task, failure
+from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
-from ganzoo.results.store import Result
+from ganzoo.results.store import Result, finished
 
 Turns = Generator[None, None, Result]
 
@@ -46,6 +46,9 @@ class Crew:
     def _turns(self, number: int, run: Run, folder: Path) -> Turns:
         """Carry a run out, in turns; the first builds it."""
         with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
+            done = finished(folder)
+            if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
+                return done
             shared = len(self.task.runs) > 1 and self.task.options.device != "cpu"
             job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
@@ -55,9 +58,7 @@ class Crew:
         try:
             next(turns)
         except StopIteration as end:
-            result: Result = end.value
-            values = {"status": result.status}
-            self._tell(number, Event(kind="finished", step=result.step, text=result.reason, values=values))
+            self._tell(number, finish(end.value))
         except Interrupted:
             self.interrupted = True
         except GanzooError as error:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
-from ganzoo.engine.local import Placed, carry_out, cores, prepare
+from ganzoo.api import Device
+from ganzoo.engine.errands import Crew, Placed, Preparation
 from ganzoo.engine.messages import Event, Options
-from ganzoo.errors import Interrupted
+from ganzoo.engine.placing import Placer
 from ganzoo.paths import cache_dir
 from ganzoo.planning.command import RunOptions
 from ganzoo.planning.grid import Plan
+from ganzoo.planning.placement import choose_engine, served_device
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, finished, open_grid, run_folder, write_json
+
+EXCHANGE = ".jobs"
+"""Below the results folder: what ganzoo and its jobs say to each other, as long as they are at work."""
 
 
 class Watcher(Protocol):
@@ -57,12 +65,15 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
         plan: the runs.
         out: the results folder.
         watcher: who is told what happens.
-        options: how; runs at a time share the cores: by default one a core on a CPU, one on a GPU.
+        options: how, and by which engine, which decides what the runs at a time share.
 
     Raises:
         ResultsError: the folder cannot be used, or another ganzoo works in it.
+        EngineError: the engine cannot even prepare the data.
         Interrupted: on Ctrl-C; running again continues.
     """
+    engine = options.engine or choose_engine()
+    placer = Placer(engine)
     with open_grid(out, plan.runs, plan.published):
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
         todo = [one for one in placed if finished(one.folder) is None]
@@ -70,33 +81,52 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
             watcher.begin([], len(placed), 0, options.device)
             return
         how = Options(
-            device=options.device,
+            device=served_device(engine, options.device),
             mode=options.mode,
             precision=options.precision,
             profile=options.profile,
+            engine=placer.name,
+            engine_distribution=engine.component.distribution,
             data_root=str(plan.request.data_root),
             cache=str(cache_dir()),
-            threads=cores(),
         )
-        watcher.preparing(plan)
-        try:
-            kind = prepare(list({_needs(one.run): one.run for one in todo}.values()), how)
-        except KeyboardInterrupt:
-            raise Interrupted("stopped") from None
-        # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
-        slots = 1 if options.profile else options.jobs or (1 if kind == "cuda" else cores())
-        how = msgspec.structs.replace(how, device=kind, threads=max(1, cores() // slots))
-        side_by_side = slots if kind == "cuda" else 1  # runs in one process: only so do they run at once on a GPU
-        watcher.begin(todo, len(placed) - len(todo), min(len(todo), slots), kind)
+        with _exchange(out) as exchange:
+            watcher.preparing(plan)
+            how = _prepared(placer, todo, how, exchange)
+            device = cast("Device", how.device)
+            jobs, runs, threads = placer.capacity(device, 1 if options.profile else options.jobs)
+            how = msgspec.structs.replace(how, threads=threads)
+            watcher.begin(todo, len(placed) - len(todo), min(len(todo), jobs * runs), device)
 
-        def listen(one: Placed, event: Event) -> None:
-            if event.kind == "error":
-                _write_failure(one, event)
-            watcher.event(one, event)
+            def listen(one: Placed, event: Event) -> None:
+                if event.kind == "error":
+                    _write_failure(one, event)
+                watcher.event(one, event)
 
-        ordered = _fairly(todo)
-        crews = [ordered[start : start + side_by_side] for start in range(0, len(ordered), side_by_side)]
-        carry_out(crews, slots // side_by_side, how, listen, watcher.stopping)
+            ordered = _fairly(todo)
+            crews = [ordered[start : start + runs] for start in range(0, len(ordered), runs)]
+            placer.carry_out([Crew(crew, how, exchange, listen) for crew in crews], jobs, watcher.stopping)
+
+
+@contextmanager
+def _exchange(out: Path) -> Iterator[Path]:
+    """Make a folder in which ganzoo and its jobs talk, which no other ganzoo had, and take it away in the end."""
+    folder = out / EXCHANGE
+    shutil.rmtree(folder, ignore_errors=True)  # of a ganzoo that was killed: what it has queued finds no task
+    folder.mkdir()
+    try:
+        yield Path(tempfile.mkdtemp(dir=folder, prefix=""))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepared(placer: Placer, todo: Sequence[Placed], how: Options, exchange: Path) -> Options:
+    """Load data and references once, where the runs will be carried out; return the options with the device there."""
+    alone = placer.capacity(cast("Device", how.device), 1)
+    how = msgspec.structs.replace(how, threads=alone.threads)
+    errand = Preparation(list({_needs(one.run): one.run for one in todo}.values()), how, exchange)
+    placer.carry_out([errand], 1, lambda: None)
+    return msgspec.structs.replace(how, device=errand.device)
 
 
 def _needs(run: Run) -> str:

@@ -94,7 +94,7 @@ class Job:
         torch.set_num_threads(options.threads)
         self.run, self.folder, self.options, self.tell, self.stopping = run, folder, options, tell, stopping
         self.data, self.extractor, self.reference, self.device = prepare(run, options)
-        self.plugins = provenance(part.distribution for part in run.parts)
+        self.plugins = provenance([*(part.distribution for part in run.parts), options.engine_distribution])
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
@@ -242,7 +242,10 @@ class Job:
             evaluation_seconds=round(progress.evaluation_seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment=environment(self.device, self.options.threads, trainer.execution, self.notes),
+            environment={
+                **environment(self.run.recipe, self.device, self.options.threads, trainer.execution, self.notes),
+                "engine": self.options.engine,
+            },
             plugins=self.plugins,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -55,10 +56,13 @@ def _processor() -> str:
     return f"CPU {names[0] if names else platform.processor() or platform.machine()}"
 
 
-def environment(device: torch.device, threads: int, execution: Execution, notes: Sequence[str]) -> dict[str, str]:
+def environment(
+    recipe: Mapping[str, Any], device: torch.device, threads: int, execution: Execution, notes: Sequence[str]
+) -> dict[str, str]:
     """Return what a number depends on besides the run: recorded, not part of its identity.
 
     Args:
+        recipe: of the run.
         device: that the run was carried out on.
         threads: of the process.
         execution: how its steps were meant to be carried out.
@@ -70,8 +74,15 @@ def environment(device: torch.device, threads: int, execution: Execution, notes:
         "threads": str(threads),
         "mode": execution.mode + "".join(f" ({note})" for note in notes),
         "precision": PRECISIONS[execution.precision],
-        "batches": "fakes drawn anew for the generator; real and fake pass the discriminator separately",
+        "batches": _batches(recipe),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "system": platform.system(),
     }
+
+
+def _batches(recipe: Mapping[str, Any]) -> str:
+    """Say which images a step draws, and how they pass the discriminator."""
+    drawn = "of the discriminator's last step reused" if recipe["reuse_fakes"] else "drawn anew"
+    passed = "together" if recipe["joint_pass"] else "separately"
+    return f"fakes {drawn} for the generator; real and fake pass the discriminator {passed}"

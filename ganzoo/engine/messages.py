@@ -7,6 +7,10 @@ from typing import Any, Literal
 import msgspec
 
 from ganzoo.planning.run import Run
+from ganzoo.results.store import Result
+
+INTERRUPTED = 3
+"""The exit code of a process that was asked to stop, and wrote its checkpoints."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +21,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = "auto"
     threads: int = 1
     profile: bool = False
+    engine: str = "local"
+    """What placed it, as `name:key=value`."""
+    engine_distribution: str = "ganzoo-core"
     data_root: str
     cache: str
 
@@ -43,6 +50,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Which of the task's runs it is about."""
     step: int = 0
     values: dict[str, Any] = {}
+
+
+def finish(result: Result) -> Event:
+    """Return the event that tells of a run's result."""
+    return Event(kind="finished", step=result.step, text=result.reason, values={"status": result.status})
 
 
 def failure(error: BaseException) -> Event:

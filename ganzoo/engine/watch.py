@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.engine.local import Placed
+from ganzoo.engine.errands import Placed
 from ganzoo.engine.messages import Event
 from ganzoo.evaluate.metrics import brief
 from ganzoo.planning.grid import Plan

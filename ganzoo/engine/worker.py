@@ -1,4 +1,4 @@
-"""A process of a run or several: reads a task from standard input, tells events on standard output."""
+"""A process of a run or several: reads a task from one file and tells events in another."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import BinaryIO
+from pathlib import Path
+from typing import IO
 
 import msgspec
 
-from ganzoo.engine.messages import Event, Task, failure
+from ganzoo.engine.messages import INTERRUPTED, Event, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 
-INTERRUPTED, REFUSED, FAILED = 3, 2, 1
+REFUSED, FAILED = 2, 1
 
 
 class Stop:
@@ -33,17 +34,17 @@ class Stop:
 
 
 def main() -> int:
-    """Carry out the task on standard input."""
+    """Carry out the task in the first file that the command line names, and tell events in the second."""
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.ask)
-    events = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever a component prints must not end up among the events
+    task = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Task)
+    with Path(sys.argv[2]).open("ab", buffering=0) as events:
+        return _carry_out(task, lambda event: _tell(events, event), stop)
 
-    def tell(event: Event) -> None:
-        _tell(events, event, stop)
 
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+def _carry_out(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
+    """Carry a task out and return the exit code; whatever a component raises is told as an event."""
     if task.kind == "prepare":
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # there is no state to keep
     try:
@@ -72,11 +73,8 @@ def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
     return INTERRUPTED if crew.interrupted else 0
 
 
-def _tell(events: BinaryIO, event: Event, stop: Stop) -> None:
-    try:
-        events.write(msgspec.json.encode(event) + b"\n")
-    except BrokenPipeError:
-        stop.ask()  # the command line is gone: keep what there is and end
+def _tell(events: IO[bytes], event: Event) -> None:
+    events.write(msgspec.json.encode(event) + b"\n")
 
 
 if __name__ == "__main__":

@@ -9,15 +9,10 @@ from typing import Any
 
 from ganzoo.errors import ParameterError
 from ganzoo.planning.grid import Plan, make_plan
-from ganzoo.planning.request import folder, make_request
+from ganzoo.planning.placement import CHOICES, choose_engine
+from ganzoo.planning.request import folder, make_request, one_engine
 from ganzoo.planning.suite import SUITE_KEYS, Given, merge, near_key, read_suite
-
-CHOICES = {
-    "device": ("auto", "cpu", "cuda"),
-    "mode": ("auto", "eager", "fast", "graph"),
-    "precision": ("auto", "fp32", "tf32", "bf16"),
-}
-"""What the options that have a word for a value may be."""
+from ganzoo.registry.compatibility import Chosen
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,8 @@ class RunOptions:
     jobs: int | None = None
     profile: bool = False
     out: Path | None = None
+    engine: Chosen | None = None
+    """What places the runs; None: processes of this machine."""
 
 
 def plan_from(flags: Mapping[str, Any], suite: Path | None) -> tuple[Plan, RunOptions]:
@@ -62,4 +59,6 @@ def _options(given: Mapping[str, Given]) -> RunOptions:
         options["profile"] = profile
     if "out" in given:
         options["out"] = folder(*given["out"])
+    if "engine" in given:
+        options["engine"] = choose_engine(one_engine(*given["engine"]), options)
     return RunOptions(**options)

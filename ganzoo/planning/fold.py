@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ganzoo.api import Recipe
 from ganzoo.planning.request import Layer
+from ganzoo.registry.compatibility import Chosen
+
+COUPLING = {
+    "critic-norm:batch": "its batch norm would mix real and generated images",
+    "couples-samples": "it compares the images of a pass, which would be real and generated ones",
+}
+"""Traits of what must not see real and generated images in one pass, with the reason."""
 
 BASE = Recipe(
     steps=10_000,
@@ -20,6 +27,8 @@ BASE = Recipe(
     beta2=0.999,
     lr_schedule="constant",
     ema_half_life=0.0,
+    reuse_fakes=False,
+    joint_pass=False,
 )
 
 
@@ -34,3 +43,12 @@ def fold(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
                 values[field.name] = value
                 sources[field.name] = layer.source
     return values, sources
+
+
+def separate(recipe: dict[str, Any], chosen: Sequence[Chosen]) -> list[str]:
+    """Take a joint pass of real and generated images back where that would be another algorithm; say why."""
+    reasons = [f"{one.name}: {why}" for one in chosen for trait, why in COUPLING.items() if trait in one.provides]
+    if not recipe["joint_pass"] or not reasons:
+        return []
+    recipe["joint_pass"] = False
+    return [f"joint pass = no ({'; '.join(reasons)})"]

@@ -13,7 +13,7 @@ from ganzoo.api import DataInfo, DatasetSpec, Kind, Setting
 from ganzoo.errors import IncompatibleError, ParameterError, SuiteError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, label, parse
-from ganzoo.planning.fold import fold
+from ganzoo.planning.fold import fold, separate
 from ganzoo.planning.published import Published
 from ganzoo.planning.request import Asked, Layer, Product, Request, metric_names
 from ganzoo.planning.run import Evaluation, Part, Run
@@ -269,6 +269,7 @@ def _combine(
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     layers += [Layer(f"{one.name}, as given", one.given_recipe) for one in (data.chosen, *settled)]
     recipe, sources = fold((*layers, *asked))
+    adjustments += separate(recipe, settled)
     if recipe["batch_size"] > data.info.train:
         batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"
         reasons.append(f"{batch}; lower it with --batch-size")

@@ -152,6 +152,14 @@ def _extractor(value: Any, place: Place) -> Asked:
     return first
 
 
+def one_engine(value: Any, place: Place) -> Asked:
+    """Return the engine that a text or a table names."""
+    first, *others = _components(value, place)
+    if others:
+        raise place.refuse(f"one engine carries a grid out, not {1 + len(others)}")
+    return first
+
+
 def metric_names(value: Any, place: Place) -> tuple[str, ...]:
     """Return the metrics that a text or a list names, each once.
 

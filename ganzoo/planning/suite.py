@@ -15,7 +15,7 @@ from ganzoo.errors import GanzooError, ParameterError, SuiteError, did_you_mean
 Values = Mapping[str, Any]
 
 GRID_KEYS = ("model", "loss", "dataset", "trick", "ablate")
-RUN_KEYS = ("device", "mode", "precision", "jobs", "profile", "out")
+RUN_KEYS = ("engine", "device", "mode", "precision", "jobs", "profile", "out")
 RECIPE_KEYS = tuple(field.name for field in dataclasses.fields(Recipe))
 SUITE_KEYS = (
     *(*GRID_KEYS, "extractor", "metrics", "seeds", "samples", "evaluations", "data_root", *RUN_KEYS),

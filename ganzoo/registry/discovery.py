@@ -25,6 +25,7 @@ GROUPS: dict[str, Kind] = {
     "ganzoo.tricks": "trick",
     "ganzoo.datasets": "dataset",
     "ganzoo.extractors": "extractor",
+    "ganzoo.engines": "engine",
 }
 Found = tuple[configparser.ConfigParser | str, str, str]
 """The parsed `entry_points.txt` of a distribution, or why it cannot be read; its name and version."""

@@ -31,6 +31,7 @@ PLURALS: dict[str, Kind] = {
     "tricks": "trick",
     "datasets": "dataset",
     "extractors": "extractor",
+    "engines": "engine",
 }
 
 

@@ -20,6 +20,7 @@ USAGE: Mapping[Kind, str] = {
     "trick": "--model mlp --loss bce --ablate {name}",
     "dataset": "--model mlp --loss bce --dataset {name}",
     "extractor": "--model mlp --loss bce --extractor {name} --metrics fid",
+    "engine": "--model mlp --loss bce --engine {name}",
 }
 """What a user of a component types behind `ganzoo bench`."""
 ARTICLES: Mapping[Kind, str] = {
@@ -28,6 +29,7 @@ ARTICLES: Mapping[Kind, str] = {
     "trick": "a trick",
     "dataset": "a dataset",
     "extractor": "a feature network for metrics",
+    "engine": "an engine",
 }
 
 

@@ -15,6 +15,7 @@ from ganzoo.api import DatasetSpec, Recipe, Setting
 from ganzoo.errors import GanzooError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, label, parse, split
+from ganzoo.planning.placement import OPTION_TRAITS
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.check import KINDS, BrokenClaimError, Check, check, require, some
@@ -52,11 +53,17 @@ def _has_a_name_of_its_own(subject: Subject) -> None:
 def _imports_nothing_heavy(subject: Subject) -> None:
     """Every ganzoo command imports every spec: one that imports torch makes all of them wait for seconds."""
     module = subject.component.entry.partition(":")[0].strip()
+    found = imports(module)
+    require(not found, f"importing {module} imports {found}")
+
+
+def imports(module: str) -> str:
+    """Return what a module imports that takes seconds, with commas; nothing where it does not import at all."""
     code = IMPORTS.format(module=module, heavy=set(HEAVY))
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
     found = done.stdout.splitlines()[-1:] if done.returncode == 0 else []
-    require(not any(found), f"importing {module} imports {', '.join(' '.join(found).split())}")
+    return ", ".join(" ".join(found).split())
 
 
 @check("summary", KINDS, "description", fix="say what it does on one line, without a full stop")
@@ -155,7 +162,7 @@ def _settings_are_answered(chosen: Chosen, at: str) -> None:
 )
 def _traits_exist(subject: Subject) -> None:
     """A trait that nothing provides is never fulfilled, or never excludes anything: mostly a slip of the pen."""
-    known = _known_traits()
+    known = set(OPTION_TRAITS) if subject.component.kind == "engine" else _known_traits()
     for one in (subject, *subject.options()):
         for field, traits in (("requires", one.chosen.requires), ("conflicts", one.chosen.conflicts)):
             for trait in traits:

@@ -12,7 +12,7 @@ import torch
 
 import ganzoo
 from ganzoo.errors import one_line
-from ganzoo.testing import data, description, features, hooks, networks, passes, playing, target, training
+from ganzoo.testing import data, description, engines, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject
 
@@ -28,6 +28,7 @@ ALL: tuple[Check, ...] = (
     *hooks.CHECKS,
     *data.CHECKS,
     *features.CHECKS,
+    *engines.CHECKS,
     *training.CHECKS,
 )
 

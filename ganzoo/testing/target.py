@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ganzoo.api import Loss, Trick
+from ganzoo.api import Engine, Loss, Trick
 from ganzoo.registry.loading import load_object
 from ganzoo.testing.check import KINDS, BrokenClaimError, Check, check, require
 from ganzoo.testing.subject import Subject
@@ -16,8 +16,10 @@ CALLED = {
     "trick": ("params",),
     "dataset": ("params", "root", "split"),
     "extractor": ("params",),
+    "engine": ("params",),
 }
-CONTRACTS = {"loss": Loss, "trick": Trick}
+CONTRACTS = {"loss": Loss, "trick": Trick, "engine": Engine}
+DERIVED = ("loss", "trick", "engine")
 HOOKS = {
     "wrap": ("networks", "setting"),
     "modules": ("networks", "setting"),
@@ -34,8 +36,10 @@ HOOKS = {
     "sampler": ("generator",),
     "state_dict": (),
     "load_state_dict": ("state",),
+    "capacity": ("device", "asked"),
+    "start": ("job",),
 }
-"""What a method of a loss or trick is called with, behind self."""
+"""What a method of a loss, trick or engine is called with, behind self."""
 
 
 @check("target", KINDS, "target", fix="let the spec's target name module:attribute of what builds the component")
@@ -53,15 +57,15 @@ def _takes_what_it_is_given(subject: Subject) -> None:
     require(not fault, f"{subject.spec.target}: {fault}")
 
 
-@check("contract", ("loss", "trick"), "target", fix="derive the class from ganzoo.api.Loss or ganzoo.api.Trick")
+@check("contract", DERIVED, "target", fix="derive the class from Loss, Trick or Engine of ganzoo.api")
 def _derives_from_its_contract(subject: Subject) -> None:
-    """The trainer calls the hooks of Loss and Trick and knows nothing else."""
+    """The methods of Loss, Trick and Engine are called, and nothing else is known of it."""
     contract = CONTRACTS[subject.component.kind]
     made = subject.target(subject.params)
     require(isinstance(made, contract), f"it builds {type(made).__name__}, which is no ganzoo.api.{contract.__name__}")
 
 
-@check("hooks", ("loss", "trick"), "target", fix="give the hook the parameters that ganzoo.api gives it, in that order")
+@check("hooks", DERIVED, "target", fix="give the hook the parameters that ganzoo.api gives it, in that order")
 def _hooks_take_what_they_are_given(subject: Subject) -> None:
     """Hooks are called by position; one with other parameters fails in the middle of a run."""
     contract, made = CONTRACTS[subject.component.kind], subject.target(subject.params)

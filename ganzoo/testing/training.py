@@ -37,6 +37,7 @@ COMBINED: dict[Kind, tuple[Kind, ...]] = {
     "trick": ("architecture", "loss", "trick"),
     "dataset": ("architecture",),
     "extractor": (),
+    "engine": (),
 }
 """The kinds of built-ins that a component of a kind is trained with."""
 CONVOLUTIONS = f"{CORE}/dcgan"

@@ -1,15 +1,12 @@
-"""How a step is carried out: eagerly or as a CUDA graph, in which memory format and precision."""
+"""How a step is carried out: eagerly, compiled or as a CUDA graph, in which memory format and precision."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import torch
-from torch import nn
-from torch.nn.utils.parametrize import cached, is_parametrized
 
 from ganzoo.errors import DeviceError
 
@@ -22,6 +19,8 @@ class Execution:
     """Capture whole steps as CUDA graphs."""
     channels_last: bool = False
     """Keep images and convolutions' weights with their channels innermost, as the fast kernels want them."""
+    compiled: bool = False
+    """Compile the networks, but for what is differentiated twice."""
     precision: str = "fp32"
     """`fp32`; `tf32`: products of float32 with 10 bits of it, on a GPU, as PyTorch convolves by default; `bf16`:
     the networks in bfloat16, except for what is differentiated twice."""
@@ -29,6 +28,8 @@ class Execution:
     @property
     def mode(self) -> str:
         """Return the mode's name."""
+        if self.compiled:
+            return "compiled"
         return "graph" if self.graph else "fast" if self.channels_last else "eager"
 
     @property
@@ -65,22 +66,7 @@ def choose(mode: str, precision: str, device: torch.device) -> Execution:
     if mode == "auto":
         mode = "graph" if on_gpu else "fast"
     precision = "fp32" if precision == "auto" else precision
-    return Execution(mode == "graph", mode == "fast" or (mode == "graph" and precision != "fp32"), precision)
-
-
-@contextmanager
-def low_precision(network: nn.Module, device: torch.device, wanted: bool) -> Generator[None]:
-    """Let a network run in bfloat16 where that is wanted.
-
-    Weights that are computed from others, such as spectral norm's, are computed before in float32: power iteration in
-    bfloat16 would not find the largest singular value.
-    """
-    if not wanted:
-        yield
-        return
-    with cached():
-        for module in filter(is_parametrized, network.modules()):
-            for name in cast("nn.ModuleDict", module.parametrizations):
-                getattr(module, name)
-        with torch.autocast(device.type, torch.bfloat16):
-            yield
+    compiled = mode == "compiled"
+    captured = mode == "graph" or (compiled and on_gpu)
+    channels_last = precision != "fp32" if captured else mode != "eager"
+    return Execution(captured, channels_last, compiled, precision)

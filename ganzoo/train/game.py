@@ -16,7 +16,7 @@ from ganzoo.api import Loss, Networks, Player, Setting, Step, Trick, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
-from ganzoo.train.execution import low_precision
+from ganzoo.train.passes import Pass, through
 from ganzoo.train.seeds import derive
 
 Built = TypeVar("Built")
@@ -34,6 +34,8 @@ class Game:
     """Trainable parts that tricks add, by the player that trains them."""
     bf16: bool = False
     """Run the generator and the discriminator's body in bfloat16, except where they are differentiated twice."""
+    once: Pass = through
+    """A pass through either where it is differentiated once."""
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw z of shape (count, latent): standard normal, then as the tricks change it."""
@@ -44,27 +46,40 @@ class Game:
 
     def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32."""
-        network = self.networks.generator
-        with low_precision(network, z.device, self.bf16):
-            images = network(z, labels if self.setting.classes else None)
-        return images.float() if self.bf16 else images
+        run = through if z.requires_grad else self.once
+        return run(self.networks.generator, (z, labels if self.setting.classes else None), self.bf16)
 
     def judge(self, images: Tensor, step: Step, weights: Mapping[str, Tensor] | None = None) -> Verdict:
-        """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights.
+        """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights."""
+        (verdict,) = self.judge_together((images,), step, weights)
+        return verdict
+
+    def judge_together(
+        self, batches: Sequence[Tensor], step: Step, weights: Mapping[str, Tensor] | None = None
+    ) -> list[Verdict]:
+        """Pass batches of as many images each through the discriminator at once, each as `judge` would.
 
         The discriminator's step asks for gradients with respect to images only to differentiate them again.
         """
-        twice = weights is not None or (step.player == "discriminator" and images.requires_grad)
-        seen = images
-        for _, trick in self.tricks:
-            seen = trick.augment(seen, step.rng)
+        differentiated = any(images.requires_grad for images in batches)
+        twice = weights is not None or (step.player == "discriminator" and differentiated)
+        seen = _joined([self._augmented(images, step) for images in batches])
         body, head = self.networks.body, self.networks.head
         if weights is not None:
-            body, head = _at(body, "body", weights), _at(head, "head", weights)
-        with low_precision(self.networks.body, images.device, self.bf16 and not twice):
-            features = body(seen)
-        features = features.float() if self.bf16 else features
-        verdict = Verdict(head(features, step.labels if self.setting.classes else None), features)
+            features, head = _at(body, "body", weights)(seen), _at(head, "head", weights)
+        else:
+            features = body(seen) if twice else self.once(body, (seen,), self.bf16)
+        labels = step.labels if self.setting.classes else None
+        logits = head(features, labels if labels is None else _joined([labels] * len(batches)))
+        parts = zip(batches, logits.chunk(len(batches)), features.chunk(len(batches)), strict=True)
+        return [self._concluded(Verdict(*found), images, step) for images, *found in parts]
+
+    def _augmented(self, images: Tensor, step: Step) -> Tensor:
+        for _, trick in self.tricks:
+            images = trick.augment(images, step.rng)
+        return images
+
+    def _concluded(self, verdict: Verdict, images: Tensor, step: Step) -> Verdict:
         for _, trick in self.tricks:
             verdict = trick.verdict(verdict, images, step)
         return verdict
@@ -97,6 +112,10 @@ def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Callabl
     """Return a part of the discriminator as a function, at those of the weights that are its own."""
     own = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
     return lambda *inputs: functional_call(network, own, inputs)
+
+
+def _joined(batches: Sequence[Tensor]) -> Tensor:
+    return batches[0] if len(batches) == 1 else torch.cat(list(batches))
 
 
 def build_game(run: Run, device: torch.device, seed: int) -> Game:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +27,8 @@ class Batch(NamedTuple):
 
 Judge = Callable[[Tensor, Step], Verdict]
 """Images (N, C, H, W) and the step that asks -> the discriminator's verdict."""
+JudgeTogether = Callable[[Sequence[Tensor], Step], list[Verdict]]
+"""The same for several batches, in one pass."""
 
 
 class PlayerStep:
@@ -41,6 +43,8 @@ class PlayerStep:
         self._real, self.fake, self.latent, self.labels = batch
         self.rng = rng
         self.judged_by = judge
+        self.judged_together_by: JudgeTogether | None = None
+        """How real and fake images are judged, where that is one pass."""
         self.packing = packing
         self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
@@ -69,9 +73,12 @@ class PlayerStep:
         for seen, verdict in self._verdicts:
             if seen is images:
                 return verdict
-        verdict = self.judged_by(images, self)
-        self._verdicts.append((images, verdict))
-        return verdict
+        if self.judged_together_by and any(images is one for one in (self.real, self.fake)):
+            both = (self.real, self.fake)
+            self._verdicts += zip(both, self.judged_together_by(both, self), strict=True)
+        else:
+            self._verdicts.append((images, self.judged_by(images, self)))
+        return self.judge(images)
 
 
 class Ahead:

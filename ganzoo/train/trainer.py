@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,12 +17,26 @@ from ganzoo.train.capture import Capture, Choices, choices_of
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.optimizer import make_optimizer, scheduled, set_rates
+from ganzoo.train.passes import Compiled
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
 from ganzoo.train.self_check import checked
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, update
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
+
+
+class Drawn(NamedTuple):
+    """A batch: which real images, their classes, and generated images with their latents."""
+
+    chosen: Tensor
+    """(N,) of the data."""
+    labels: Tensor | None
+    """(N,)"""
+    latent: Tensor
+    """(N, latent)"""
+    fake: Tensor
+    """(N, C, H, W) in [-1, 1]"""
 
 
 class Trainer:
@@ -53,6 +67,8 @@ class Trainer:
         self.game = build_game(run, device, run.seed)
         execution = self.execution = checked(execution, self.game, tell)
         self.game.bf16 = execution.bf16
+        if execution.compiled:
+            self.game.once = Compiled(tell)
         self.modules = {player: self.game.modules(player) for player in PLAYERS}
         if execution.channels_last:
             for modules in self.modules.values():
@@ -80,7 +96,7 @@ class Trainer:
     def step(self) -> None:
         """Train one generator step: decide what depends on Python's numbers, then play."""
         self._set_rates()
-        self.batches.fetch(self.recipe["n_critic"] + 1)
+        self.batches.fetch(self.recipe["n_critic"] + (not self.recipe["reuse_fakes"]))
         with self.execution.products():
             if self.capture:
                 self.capture(self.play, self.number, self._choices)
@@ -94,9 +110,12 @@ class Trainer:
         It may be played again without having run, where capturing it failed.
         """
         self.batches.rewind()
-        for _ in range(self.recipe["n_critic"]):
-            self._discriminator_step(number)
-        self._generator_step(number)
+        reuse = self.recipe["reuse_fakes"]
+        for _ in range(self.recipe["n_critic"] - 1):
+            self._discriminator_step(number, self._draw(learning=False))
+        drawn = self._draw(learning=reuse)
+        self._discriminator_step(number, drawn)
+        self._generator_step(number, drawn if reuse else self._draw(learning=True))
 
     def _set_rates(self) -> None:
         """Set what the recipe's schedule and the tricks make of the rates at this step."""
@@ -120,21 +139,17 @@ class Trainer:
             *(choice for player, group in groups for choice in choices_of(f"{player}'s optimizer", group)),
         )
 
-    def _discriminator_step(self, number: int) -> None:
-        index = self.batches.next()
-        real, labels = self._real(index), self.batches.classes(index)
-        with torch.no_grad():
-            z, fake = self._fake(len(real), labels)
-        step = self._player_step("discriminator", number, Batch(real, fake, z, labels))
+    def _discriminator_step(self, number: int, drawn: Drawn) -> None:
+        batch = Batch(self._real(drawn.chosen), drawn.fake.detach(), drawn.latent, drawn.labels)
+        step = self._player_step("discriminator", number, batch)
+        if self.recipe["joint_pass"]:
+            step.judged_together_by = self.game.judge_together
         self._learn(step, discriminator_terms(self.game, step))
 
-    def _generator_step(self, number: int) -> None:
-        index = self.batches.next()
-        labels = self.batches.classes(index)
+    def _generator_step(self, number: int, drawn: Drawn) -> None:
+        real = partial(self._real, drawn.chosen)  # few losses and tricks ask for them
         with frozen(self.modules["discriminator"]):
-            z, fake = self._fake(len(index), labels)
-            real = partial(self._real, index)  # few losses and tricks ask for them
-            step = self._player_step("generator", number, Batch(real, fake, z, labels))
+            step = self._player_step("generator", number, Batch(real, drawn.fake, drawn.latent, drawn.labels))
             self._learn(step, generator_terms(self.game, step))
 
     def _player_step(self, player: Player, number: int, batch: Batch) -> PlayerStep:
@@ -155,10 +170,16 @@ class Trainer:
             images = images.contiguous(memory_format=torch.channels_last)
         return images
 
-    def _fake(self, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Draw latents (count, latent) and from them images (count, C, H, W) in [-1, 1] for these classes."""
-        z = self.game.latents(count, self.latent_rng)
-        return z, self.game.generate(z, labels)
+    def _draw(self, learning: bool) -> Drawn:
+        """Choose real images, and generate as many, of their classes where the networks are conditional.
+
+        Only from what is drawn `learning` can the generator learn.
+        """
+        chosen = self.batches.next()
+        labels = self.batches.classes(chosen)
+        z = self.game.latents(len(chosen), self.latent_rng)
+        with torch.set_grad_enabled(learning):
+            return Drawn(chosen, labels, z, self.game.generate(z, labels))
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimisers, tricks, all random generators, and the places in data and schedule."""

@@ -17,6 +17,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -107,7 +108,11 @@ class Up(nn.Module):
 
 
 def _double(h: Tensor) -> Tensor:
-    return F.interpolate(h, scale_factor=2, mode="nearest")
+    """Repeat pixels: (N, C, h, w) -> (N, C, 2h, 2w)."""
+    if torch.compiler.is_compiling():  # what an interpolation is compiled to would scatter its gradient
+        return h[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2).flatten(4).flatten(2, 3)
+    with torch.autocast(h.device.type, enabled=False):  # it would be float32 otherwise, and all that follows
+        return F.interpolate(h, scale_factor=2, mode="nearest")
 
 
 class Body(nn.Module):

@@ -73,6 +73,7 @@ MINIBATCH_DISCRIMINATION = Spec(
     target="ganzoo.zoo.tricks.minibatch_discrimination:MinibatchDiscrimination",
     summary="the discriminator sees how close each sample is to the others of its batch",
     paper=_SALIMANS,
+    provides=("couples-samples",),
     params=MinibatchDiscriminationParams,
 )
 
@@ -81,6 +82,7 @@ MINIBATCH_STDDEV = Spec(
     target="ganzoo.zoo.tricks.minibatch_stddev:MinibatchStddev",
     summary="the discriminator sees how much the samples of a group differ",
     paper=Paper("Progressive Growing of GANs for Improved Quality, Stability, and Variation", 2018, "arXiv:1710.10196"),
+    provides=("couples-samples",),
     params=MinibatchStddevParams,
 )
 

@@ -1,0 +1,35 @@
+"""Jobs as processes of this machine. No torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from ganzoo.api import Capacity, Device, Engine, Job, NoParams, Process
+
+
+def cores() -> int:
+    """Return the processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Local(Engine[NoParams]):
+    """On a CPU a process a run, and the cores shared among them; on a GPU one process for the runs that share it."""
+
+    def capacity(self, device: Device, asked: int | None) -> Capacity:
+        """Return a run a core, or one on a GPU, where the user asks for no number."""
+        on_gpu = device == "cuda"
+        # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
+        runs = asked or (1 if on_gpu else cores())
+        threads = max(1, cores() // runs)
+        # Only runs in one process compute at once on a GPU
+        return Capacity(jobs=1, runs=runs, threads=threads) if on_gpu else Capacity(jobs=runs, threads=threads)
+
+    def start(self, job: Job) -> Process:
+        """Start a process of its own session, so that Ctrl-C reaches it only through `terminate`."""
+        with Path(job.output).open("ab") as output:
+            return subprocess.Popen(
+                job.command, cwd=job.folder, env={**os.environ, **job.environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip

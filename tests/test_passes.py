@@ -1,0 +1,142 @@
+"""Compiled networks give the numbers of others; what a step reuses or joins is as the recipe says, and is told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from equality import difference, made, trained
+
+import ganzoo
+from ganzoo.engine.machine import environment
+from ganzoo.train import passes
+from ganzoo.train.execution import EAGER, Execution
+
+CPU = torch.device("cpu")
+COMPILED = Execution(channels_last=True, compiled=True)
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute")  # PyTorch's own, where it compiles
+PLAIN = "dcgan:width=8,critic_norm=none"
+
+
+@pytest.fixture
+def traced(monkeypatch) -> None:
+    """Compile as far as the graphs of both passes, which takes no compiler of the machine."""
+    compile_ = torch.compile
+    monkeypatch.setattr(passes.torch, "compile", lambda f, **flags: compile_(f, backend="aot_eager", **flags))
+    torch._dynamo.reset()
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"trick": "spectral-norm"},
+        {"loss": "wgan-gp", "trick": "virtual-batch-norm:reference=8"},
+        {"trick": "unrolled:steps=1,r1:interval=2"},
+    ],
+)
+def test_compiled_networks_give_the_numbers_of_eager(request_, double):
+    eager, compiled = (trained(made(mode, CPU, pytest.fail, **request_), 3) for mode in (EAGER, COMPILED))
+    assert difference(eager, compiled) < 1e-9
+
+
+@pytest.mark.usefixtures("traced")
+def test_compiled_spectral_norm_stays_in_float32():
+    request = {"model": "mlp", "trick": "spectral-norm"}
+    plain, compiled = (
+        trained(made(Execution(precision="bf16", compiled=compiled), CPU, pytest.fail, **request), 3)
+        for compiled in (False, True)
+    )
+    assert difference(plain, compiled) < 1e-3
+
+
+def test_where_networks_cannot_be_compiled_a_run_says_why_once_and_goes_on(monkeypatch, double):
+    def broken(*_):
+        raise RuntimeError("no compiler\nhere")
+
+    monkeypatch.setattr(passes.torch, "compile", lambda *_, **__: broken)
+    told: list[str] = []
+    eager, compiled = (trained(made(mode, CPU, told.append), 3) for mode in (EAGER, COMPILED))
+    assert difference(eager, compiled) < 1e-9
+    assert told == ["networks are not compiled: RuntimeError: no compiler here"]
+
+
+def test_what_a_network_raises_is_its_own_and_not_the_compilers():
+    told: list[str] = []
+    run = passes.Compiled(told.append)
+    run.compiled = passes.through
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(torch.nn.Linear(2, 2), (torch.ones(1, 3),), False)
+    assert not told and not run.failed
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"model": PLAIN},
+        {"loss": "wgan-gp"},
+        {"model": PLAIN, "loss": "rpgan"},
+        {"model": PLAIN, "trick": "r1:interval=2,projection"},
+        {"model": PLAIN, "trick": "ada:images=2000,packing"},
+    ],
+)
+def test_one_pass_for_both_batches_changes_no_number(request_, double):
+    apart, joint = made(EAGER, CPU, **request_), made(EAGER, CPU, recipe={"joint_pass": True}, **request_)
+    passes_ = [0, 0]
+    for number, one in enumerate((apart, joint)):
+        one.game.networks.body.register_forward_hook(
+            lambda *_, number=number: passes_.__setitem__(number, passes_[number] + 1)
+        )
+    assert difference(trained(apart, 4), trained(joint, 4)) < 1e-9
+    assert passes_[0] - passes_[1] == 4 * joint.run.recipe["n_critic"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"model": "dcgan"}, "dcgan: its batch norm would mix real and generated images"),
+        (
+            {"model": PLAIN, "trick": "minibatch-stddev"},
+            "minibatch-stddev: it compares the images of a pass, which would be real and generated ones",
+        ),
+    ],
+)
+def test_batches_that_would_mix_are_not_joined(request_, reason):
+    (run,) = ganzoo.plan(dataset="digits", loss="bce", recipe={"joint_pass": True}, **request_).runs
+    assert run.recipe["joint_pass"] is False and run.adjustments == (f"joint pass = no ({reason})",)
+
+
+@pytest.mark.parametrize("request_", [{}, {"loss": "wgan-gp"}])
+def test_the_images_of_the_last_discriminator_step_are_reused(request_, double):
+    one = made(EAGER, CPU, recipe={"reuse_fakes": True}, **request_)
+    generated: list[bool] = []
+    one.game.networks.generator.register_forward_hook(lambda *given: generated.append(given[2].requires_grad))
+    before = [weight.clone() for weight in one.modules["generator"].parameters()]
+    one.step()
+    n_critic = one.run.recipe["n_critic"]
+    assert generated == [False] * (n_critic - 1) + [True]
+    assert one.batches.draws == n_critic
+    assert not any(map(torch.equal, before, one.modules["generator"].parameters()))
+
+
+def test_a_generator_that_reuses_is_the_loop_of_the_tutorials(double):
+    """Radford et al.'s release: one batch of images a step, which both players learn from."""
+    one, other = (made(EAGER, CPU, recipe={"reuse_fakes": True}, model=PLAIN) for _ in range(2))
+    (by_trainer,) = trained(one, 1)
+    networks, game = other.game.networks, other.game
+    other.batches.fetch(1)
+    real = other._real(other.batches.next())
+    fake = networks.generator(game.latents(len(real), other.latent_rng), None)
+    judge = lambda images: networks.head(networks.body(images), None)  # noqa: E731
+    softplus = torch.nn.functional.softplus
+    loss = softplus(-judge(real)).mean() + softplus(judge(fake.detach())).mean()
+    loss.backward()
+    other.optimizers["discriminator"].step()
+    assert by_trainer["generator bce/fake"] == pytest.approx(softplus(-judge(fake)).mean().item(), abs=1e-12)
+
+
+def test_a_result_tells_what_was_reused_and_joined():
+    recipe = {"reuse_fakes": True, "joint_pass": True}
+    told = environment(recipe, CPU, 1, EAGER, [])["batches"]
+    assert told == (
+        "fakes of the discriminator's last step reused for the generator; real and fake pass the discriminator together"
+    )
