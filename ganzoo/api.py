@@ -31,9 +31,13 @@ OLDEST_API = 1
 """The oldest version whose plugins still work. A spec for an older or a newer one is listed as such and never built."""
 
 Kind = Literal["architecture", "loss", "trick", "dataset", "extractor", "engine"]
+"""What a component is; each kind has an entry-point group of its own."""
 Device = Literal["auto", "cpu", "cuda"]
+"""What runs compute on."""
 Player = Literal["discriminator", "generator"]
+"""Who takes a step."""
 Split = Literal["train", "test"]
+"""A part of a dataset: what is trained on, and what is held out."""
 
 # Describing a component ---------------------------------------------------------------------------------------------
 
@@ -130,6 +134,7 @@ class Setting:
 
 
 P = TypeVar("P")
+"""The params dataclass of a loss or trick."""
 Reasons = Mapping[str, str]
 """Trait -> the reason shown to the user."""
 
@@ -396,7 +401,7 @@ class Trick(Generic[P]):
         return networks
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Return extra trainable parts, each by the player whose optimiser trains it; asked after all `wrap`s."""
+        """Return extra trainable parts, each by the player whose optimiser trains it; asked after every `wrap`."""
         return {}
 
     def schedule(self, rates: Rates, progress: Progress) -> Rates:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from clean_environment import build_wheels, install, make_environment, run
+from pages import PAGES, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GUIDE = ROOT / "docs" / "first-loss.md"
@@ -84,6 +83,49 @@ def carry_out(text: str, folder: Path, environment: Path) -> str:
     return shown
 
 
+def test_ci_builds_the_site() -> None:
+    """Where every warning is an error: of a link or an anchor that leads nowhere, of a page that nothing leads to."""
+    assert "python3 tools/run.py python tools/build_docs.py" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
 def test_the_gallery_is_what_the_registry_holds() -> None:
     done = subprocess.run([sys.executable, ROOT / "tools" / "render_gallery.py", "--check"], check=False)
     assert done.returncode == 0, "run: python3 tools/run.py python tools/render_gallery.py"
+
+
+TABLE = """| combination | FD-digits-cnn last | p | n |
+| --- | ---: | ---: | ---: |
+| 1: mine, wide | 3.33 ± 0.28 | - | 2 |
+| dcgan + hinge | 4.00 ± 0.10 | 0.5 | 2 |
+| real images (floor) | 0.28 |  |  |
+
+Protocol: 599 images, against the train split of digits (1,198 images) in the 32 features of digits-cnn:x=1 (sha256 0909e7b1; to 8x8); floor: 599 real images; fingerprint a145f4db.
+
+1: mine, wide: dcgan:width=8 + bce + r1:gamma=1.
+"""  # noqa: E501
+
+
+def test_the_gallery_reads_the_rows_of_a_table_from_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    from benchmark_tables import read
+
+    file = tmp_path / "table.md"
+    file.write_text(TABLE, encoding="utf-8")
+    table = read(file)
+    assert table.fingerprint == "a145f4db"
+    assert [(row.place, row.combination, row.score, row.seeds) for row in table.rows] == [
+        (1, "1: mine, wide", "FD-digits-cnn last 3.33 ± 0.28", "2"),
+        (2, "dcgan + hinge", "FD-digits-cnn last 4.00 ± 0.10", "2"),
+    ]
+    shared = {"dcgan", "digits", "digits-cnn"}
+    assert [row.components for row in table.rows] == [shared | {"bce", "r1"}, shared | {"hinge"}]
+
+
+def test_a_table_without_a_protocol_is_no_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    from benchmark_tables import read
+
+    file = tmp_path / "table.md"
+    file.write_text(TABLE.replace("Protocol", "Note"), encoding="utf-8")
+    with pytest.raises(ValueError, match="names no protocol: write it with ganzoo report"):
+        read(file)

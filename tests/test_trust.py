@@ -189,6 +189,11 @@ def test_the_api_is_what_it_was():
 
 def test_everything_in_the_api_is_documented():
     source = ast.parse((ROOT / "ganzoo" / "api.py").read_text(encoding="utf-8"))
+    for node, after in itertools.pairwise(source.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            assert ast.get_docstring(node), node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            assert isinstance(after, ast.Expr), f"{ast.unparse(node)}: say what it is in a string below it"
     for cls in (node for node in source.body if isinstance(node, ast.ClassDef)):
         for member, after in itertools.zip_longest(cls.body, cls.body[1:]):
             if isinstance(member, ast.FunctionDef):

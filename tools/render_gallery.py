@@ -1,14 +1,14 @@
-"""Write docs/gallery.md: every component of this repository, as its spec describes it, with its row of a benchmark.
+"""Write docs/gallery.md: every component of this repository, as its spec describes it, with its rows in the benchmarks.
 
 python tools/render_gallery.py           # write docs/gallery.md
 python tools/render_gallery.py --check   # exit with 1 where docs/gallery.md is not what it would write
 """
 
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from benchmark_tables import Table, tables
 
 from ganzoo.api import Paper
 from ganzoo.params import Parameter, format_value, parameters
@@ -18,40 +18,34 @@ from ganzoo.testing.source import in_folder
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "gallery.md"
 PLUGINS = sorted(file.parent for file in (ROOT / "plugins").glob("*/pyproject.toml"))
-TABLES = sorted((ROOT / "benchmarks").glob("*/*.md"))
+SCORED = ("architecture", "loss", "trick", "dataset", "extractor")
+"""The kinds that a table's rows and protocol name."""
 INTRODUCTION = """# Gallery
 
 Every component of ganzoo and of the plugins in this repository, written by `tools/render_gallery.py` from their specs.
-`ganzoo show NAME` tells more of each: recipe, what it provides, requires and excludes, and why. *Best row* is the
-highest row of a table in [benchmarks](../benchmarks/README.md) that it takes part in, with its first column; rows of
-different tables have no order.
+`ganzoo show NAME` tells more of each: recipe, what it provides, requires and excludes, and why.
+
+*Benchmark* names every table in [benchmarks](../benchmarks/README.md) that it takes part in: its highest row there,
+what that scores in the table's first column, where it stands, over how many seeds, and the fingerprint of the
+protocol. Scores of different fingerprints have no order, and a row is the whole combination's merit, not one part's.
 """
-
-
-class Row(NamedTuple):
-    """One row of a benchmark's table: who takes part, and the first score."""
-
-    components: frozenset[str]
-    combination: str
-    score: str
-    table: Path
 
 
 def render() -> str:
     """Return the page."""
     for plugin in PLUGINS:
         in_folder(plugin)
-    rows = [row for table in TABLES for row in read_rows(table)]
+    benchmarks = tables()
     ours = ("ganzoo-core", *(plugin.name for plugin in PLUGINS))
     lines = [INTRODUCTION]
     for plural, kind in PLURALS.items():
         lines += [f"## {plural.capitalize()}", ""]
         found = [one for one in installed().of(kind) if one.distribution in ours and one.state == "ok"]
-        lines += [line for one in found for line in entry(one, rows)]
+        lines += [line for one in found for line in entry(one, benchmarks)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def entry(component: Component, rows: list[Row]) -> Iterator[str]:
+def entry(component: Component, benchmarks: Sequence[Table]) -> Iterator[str]:
     """Yield the lines of one component."""
     spec = component.usable_spec
     yield f"### {component.name}"
@@ -61,14 +55,22 @@ def entry(component: Component, rows: list[Row]) -> Iterator[str]:
     if spec.paper:
         yield f"- paper: {cited(spec.paper)}"
     if component.distribution != "ganzoo-core":
-        yield f"- from: [{component.distribution}](../plugins/{component.distribution})"
+        yield f"- from: [{component.distribution}](../plugins/{component.distribution}/README.md)"
     for parameter in parameters(spec.params).values():
         yield f"- {described(parameter)}"
-    best = next((row for row in rows if component.name in row.components), None)
-    if best:
-        place = best.table.relative_to(ROOT).as_posix()
-        yield f"- best row: {best.combination}: {best.score} ([{best.table.parent.name}](../{place}))"
+    lines = [line for table in benchmarks for line in benchmark(component.name, table)]
+    if component.kind in SCORED:
+        yield from lines or ["- benchmark: none yet"]
     yield ""
+
+
+def benchmark(name: str, table: Table) -> Iterator[str]:
+    """Yield a component's highest row of a table, where it has any."""
+    row = next((row for row in table.rows if name in row.components), None)
+    if row:
+        where = f"[{table.title}](../{table.file.relative_to(ROOT).as_posix()})"
+        stands = f"row {row.place} of {len(table.rows)}, n = {row.seeds}, protocol {table.fingerprint}"
+        yield f"- benchmark {where}: {row.combination}: {row.score} ({stands})"
 
 
 def cited(paper: Paper) -> str:
@@ -86,25 +88,6 @@ def described(parameter: Parameter) -> str:
     bounds = f"; {parameter.range.replace('|', 'or')}" if parameter.range else ""
     unit = f" ({parameter.unit})" if parameter.unit else ""
     return f"`{parameter.name}{default}`{what}: {parameter.help}{unit}{bounds}"
-
-
-def read_rows(table: Path) -> Iterator[Row]:
-    """Yield the rows of a table that `ganzoo report` wrote; nothing of other pages."""
-    text = table.read_text(encoding="utf-8")
-    named = dict(
-        re.findall(r"^(.+?): (\S+ \+ .+)\.$", text, re.MULTILINE)
-    )  # what a row with a name of its own combines
-    head: list[str] = []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("| combination |"):
-            head = cells
-        elif head and line.startswith("| ") and not line.startswith("| ---"):
-            combined = named.get(cells[0], cells[0])
-            parts = combined.rpartition(": ")[2].split(" + ") if cells[0] not in named else combined.split(" + ")
-            components = frozenset(part.partition(":")[0] for part in parts)
-            if len(parts) > 1:
-                yield Row(components, cells[0], f"{head[1]} {cells[1]}", table)
 
 
 def main() -> int:

@@ -28,7 +28,9 @@ class Refusal:
     """A combination of the grid that cannot work, with all reasons."""
 
     combination: str
+    """What it would be called."""
     reasons: tuple[str, ...]
+    """Each names the component that cannot work, with what, and why."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,11 @@ class Plan:
     """The runs of a grid and the combinations that were refused."""
 
     runs: tuple[Run, ...]
+    """One for each seed of each combination."""
     refusals: tuple[Refusal, ...]
+    """What was left out."""
     request: Request
+    """What was asked for."""
     published: Mapping[str, Published] = field(default_factory=dict[str, Published])
     """By the id of a combination."""
 

@@ -40,14 +40,21 @@ class Component:
     """One registered component: where it comes from, its spec, and whether it can be used."""
 
     kind: Kind
+    """What it is."""
     name: str
+    """The key of its entry point."""
     distribution: str
+    """The package that brings it."""
     version: str
+    """Of that package."""
     entry: str
     """`module:attribute` of the spec."""
     state: State
+    """Whether it can be used: `ok`, or what is wrong."""
     reason: str
+    """What is wrong, in a sentence; empty where nothing is."""
     spec: Spec | None
+    """All that is known of it without building it; None where it could not be read."""
 
     @property
     def full_name(self) -> str:

@@ -16,8 +16,11 @@ class Scored:
     """What one set of images scores."""
 
     label: str
+    """As they were named."""
     count: int
+    """How many they are."""
     score: Score
+    """By the key of a column."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,13 @@ class Comparison:
     """Sets of images against the same real ones."""
 
     rows: tuple[Scored, ...]
+    """In the order in which they were named."""
     floor: Scored | None
     """Held-out real images against the other ones; None where only their statistics are known."""
     protocol: Protocol
+    """How the scores were obtained."""
     metrics: tuple[str, ...]
+    """What was computed."""
 
     @property
     def columns(self) -> list[Column]:

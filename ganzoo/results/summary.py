@@ -59,21 +59,33 @@ class Row:
     """One combination over its seeds."""
 
     combination: str
+    """What it is called in tables."""
     components: str
     """Architecture, loss and tricks."""
     folder: Path
+    """Where its runs are, each in `seed-N`."""
     runs: int
+    """Runs that ended, one a seed."""
     done: int
+    """Those that trained to their end."""
     failures: tuple[str, ...]
     """Why runs ended early, e.g. `seed 1 diverged at step 300: ...`."""
     last: Spreads
+    """Scores of the generator after the last step, by the key of a column: `row.last["fid"].mean`."""
     best: Spreads
+    """Scores of the checkpoint that the first metric likes best, on a sample that did not choose it."""
     untrained: Spreads
+    """Scores before the first step."""
     best_steps: tuple[int, ...]
+    """The step of the best checkpoint, one a seed."""
     images_seen: int
+    """Real images that the discriminator was trained on, a run."""
     device_seconds: Spread | None
+    """Time that a run's training took."""
     peak_memory_bytes: int
+    """The most that any run held."""
     parameters: dict[str, int]
+    """Trainable numbers of each player."""
     published: Published | None = None
     """What others printed of the same combination."""
     p: float | None = None
@@ -90,10 +102,13 @@ class Table:
     """The combinations that were trained on one dataset, scored under one protocol: the best mean first."""
 
     dataset: str
+    """What the runs were trained on."""
     metrics: tuple[str, ...]
     """All that the runs were scored with; the first one's first column orders the rows."""
     rows: tuple[Row, ...]
+    """The best first."""
     floor: Score | None
+    """What held-out real images score."""
     protocol: Protocol | None
     """None where no run was scored."""
 
@@ -112,7 +127,9 @@ class Summary:
     """What one or several results folders hold: a table a dataset, since scores on different data have no order."""
 
     tables: tuple[Table, ...]
+    """One a dataset."""
     environments: tuple[str, ...]
+    """The machines and versions that the runs trained with, a line each."""
     pending: int
     """Runs without a result."""
     plugins: tuple[tuple[str, str], ...] = ()

@@ -39,6 +39,8 @@ def conformance(
 ) -> list[Any]:  # fmt: skip
     """Return the checks of an installed component as parameters for a test of one line.
 
+    For example:
+
         @pytest.mark.parametrize("check", conformance("sphere"))
         def test_conformance(check):
             check()

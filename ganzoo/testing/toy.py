@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def toy_step(real: Sequence[float], fake: Sequence[float], player: Player = "discriminator") -> PlayerStep:
     """Return a player's step whose discriminator gives these logits, one for each image of each batch.
 
+    For example:
+
         step = toy_step(real=[2.0, 0.5], fake=[-3.0, 1.0])
         assert MyLoss(Params()).discriminator(step)["real"].item() == pytest.approx(0.25)
 
