@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.utils.parametrize import cached, is_parametrized
 
 from ganzoo.errors import DeviceError
+from ganzoo.train.fast import Fast
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Execution:
         wanted = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = wanted
         try:
-            yield
+            with Fast() if self.mode == "fast" else nullcontext():
+                yield
         finally:
             torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
