@@ -1,4 +1,4 @@
-"""How fast ganzoo trains, beside the loop that tutorials teach: same networks, same batch, in turn, in one process.
+"""How fast ganzoo trains, beside the loop that tutorials teach and two packages: same networks, same batch, in turn.
 
     python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan] \
         [--together 1,8]
@@ -20,6 +20,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from grid import Grid
+from peers import peers
 from torch.utils.flop_counter import FlopCounterMode
 from tutorial import Tutorial
 
@@ -109,17 +111,27 @@ def noise() -> np.ndarray:
 
 
 def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Contestant]:
-    """Return the tutorial loop and ganzoo in each mode that the device has."""
+    """Return the tutorial loop, the peers that are installed, and ganzoo in each mode that the device has."""
     pixels = noise()
-    (run,) = plan(case, batch)
-    networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
-    found: dict[str, Contestant] = {
-        "tutorial loop": Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
-    }
+    run, other = plan(case, batch, seeds=2)
+
+    def tutorial() -> Tutorial:
+        networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
+        return Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
+
+    found: dict[str, Contestant] = {"tutorial loop": tutorial(), **peers(tutorial, case.loss)}
     for name, execution in MODES.items():
         if device.type == "cuda" or not execution.graph:
             found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
+    if device.type == "cpu":
+        for name in ("fast, float32", "fast, bfloat16"):
+            found[f"two runs, {name}"] = Grid((run, other), MODES[name], pixels)
     return found
+
+
+def images(name: str, case: Case, batch: int) -> int:
+    """Return how many real images a contestant sees in a step."""
+    return batch * case.n_critic * (2 if name.startswith("two runs") else 1)
 
 
 def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: float) -> str:
@@ -130,7 +142,7 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
     for number in range(rounds + 1):
         for name, one in found.items():
             torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
-            speed = batch * case.n_critic * steps_a_second(one, seconds, device)
+            speed = images(name, case, batch) * steps_a_second(one, seconds, device)
             if number:  # the first round warms up
                 speeds[name].append(speed)
     most, first = peak(device), speeds["tutorial loop"]
@@ -184,7 +196,7 @@ def together(case: Case, batch: int, device: torch.device, counts: list[int], ro
 
 
 def steps_a_second(one: Contestant, seconds: float, device: torch.device) -> float:
-    """Train for about so many seconds, and at least two steps."""
+    """Train for about so many seconds, and at least a step."""
     synchronise(device)
     started, steps = time.perf_counter(), 0
     while True:
@@ -193,7 +205,7 @@ def steps_a_second(one: Contestant, seconds: float, device: torch.device) -> flo
             steps += 1
         synchronise(device)
         passed = time.perf_counter() - started
-        if passed > seconds and steps > 1:
+        if passed > seconds:
             return steps / passed
 
 

@@ -37,12 +37,15 @@ class Down(Function):
 
     @staticmethod
     def forward(ctx: Any, large: Tensor, w: Tensor, bias: Tensor | None, place: Place) -> Tensor:
+        """Return `small`."""
         ctx.save_for_backward(large, w)
-        ctx.place, ctx.biased = place, bias is not None
+        ctx.place = place
         return torch.conv2d(large, w, bias, place.stride, place.padding)
 
     @staticmethod
-    def backward(ctx: Any, small: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of `large`, the weights and the bias."""
+        (small,) = gradients
         large, w = ctx.saved_tensors
         side = (large.shape[2], large.shape[3])
         to_large, to_w, to_bias, _ = ctx.needs_input_grad
@@ -58,9 +61,8 @@ class Up(Function):
     """Its transpose: small (N, D, h, w), weights (D, C, k, k), bias (C,) -> large (N, C, *side)."""
 
     @staticmethod
-    def forward(
-        ctx: Any, small: Tensor, w: Tensor, bias: Tensor | None, side: tuple[int, int], place: Place
-    ) -> Tensor:
+    def forward(ctx: Any, small: Tensor, w: Tensor, bias: Tensor | None, side: tuple[int, int], place: Place) -> Tensor:
+        """Return `large`: a product and a few sums where that is faster."""
         ctx.save_for_backward(small, w)
         ctx.place = place
         if folds(w.shape[1], place):
@@ -69,7 +71,9 @@ class Up(Function):
         return torch.conv_transpose2d(small, w, bias, place.stride, place.padding, extra)
 
     @staticmethod
-    def backward(ctx: Any, large: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of `small`, the weights and the bias."""
+        (large,) = gradients
         small, w = ctx.saved_tensors
         to_small, to_w, to_bias, *_ = ctx.needs_input_grad
         return (
@@ -86,6 +90,7 @@ class Weigh(Function):
 
     @staticmethod
     def forward(ctx: Any, small: Tensor, large: Tensor, place: Place) -> Tensor:
+        """Return the gradient: one product where that is faster."""
         ctx.save_for_backward(small, large)
         ctx.place = place
         shape = (small.shape[1], large.shape[1], place.kernel, place.kernel)
@@ -99,7 +104,9 @@ class Weigh(Function):
         )[1]
 
     @staticmethod
-    def backward(ctx: Any, w: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of `small` and `large`."""
+        (w,) = gradients
         small, large = ctx.saved_tensors
         side = (large.shape[2], large.shape[3])
         to_small, to_large, _ = ctx.needs_input_grad
@@ -131,7 +138,7 @@ def transposed(side: int, place: Place) -> int:
 
 
 def rows(images: Tensor, start: int = 0) -> Tensor:
-    """Put the places one below the other, or beside each other: (N, C, h, w) -> (N*h*w, C), or (N, h*w*C) for start 1."""
+    """Put the places one below the other, (N, C, h, w) -> (N*h*w, C), or for start 1 side by side, -> (N, h*w*C)."""
     return images.permute(0, 2, 3, 1).flatten(start, start + 2)
 
 

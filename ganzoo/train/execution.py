@@ -39,7 +39,7 @@ class Execution:
 
     @contextmanager
     def products(self) -> Generator[None]:
-        """Let products on a GPU have the precision that steps want; what is scored is always float32."""
+        """Let functions have the precision and the kernels that steps want; what is scored is always float32."""
         before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
         wanted = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = wanted

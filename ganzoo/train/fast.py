@@ -1,4 +1,4 @@
-"""What the fast mode does in its own way on a CPU: some of PyTorch's functions, by another kernel or in another layout."""
+"""What the fast mode does in its own way on a CPU: some functions of PyTorch, by other kernels or in another layout."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def convolve_back(
 
 
 def flatten(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Do as `torch.flatten` does; the gradient of images has the images' layout, as all behind it would be slow else."""
+    """Do as `torch.flatten` does; the gradient of images has the images' layout, as else all behind it is slow."""
     if x.is_cpu and x.requires_grad and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
         x = Layout.apply(x)
     return torch.flatten(x, *args, **kwargs)
