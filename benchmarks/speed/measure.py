@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", default="")
+    parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
@@ -92,7 +93,7 @@ def main() -> None:
     print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
-            print(table(case, batch, device, given.rounds, given.seconds), flush=True)
+            print(table(case, batch, device, given.rounds, given.seconds, given.busy), flush=True)
             if given.together:
                 counts = list(map(int, given.together.split(",")))
                 print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
@@ -113,7 +114,8 @@ def noise() -> np.ndarray:
 def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Contestant]:
     """Return the tutorial loop, the peers that are installed, and ganzoo in each mode that the device has."""
     pixels = noise()
-    run, other = plan(case, batch, seeds=2)
+    runs = plan(case, batch, seeds=torch.get_num_threads() if device.type == "cpu" else 1)
+    run = runs[0]
 
     def tutorial() -> Tutorial:
         networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
@@ -123,18 +125,13 @@ def contestants(case: Case, batch: int, device: torch.device) -> dict[str, Conte
     for name, execution in MODES.items():
         if device.type == "cuda" or not execution.graph:
             found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
-    if device.type == "cpu":
+    if len(runs) > 1:
         for name in ("fast, float32", "fast, bfloat16"):
-            found[f"two runs, {name}"] = Grid((run, other), MODES[name], pixels)
+            found[f"{len(runs)} runs of a thread, {name}"] = Grid(runs, MODES[name], pixels)
     return found
 
 
-def images(name: str, case: Case, batch: int) -> int:
-    """Return how many real images a contestant sees in a step."""
-    return batch * case.n_critic * (2 if name.startswith("two runs") else 1)
-
-
-def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: float) -> str:
+def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: float, busy: bool) -> str:
     """Measure one case and return its table."""
     found = contestants(case, batch, device)
     flops = operations(found["eager, float32"])
@@ -142,7 +139,8 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
     for number in range(rounds + 1):
         for name, one in found.items():
             torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
-            speed = images(name, case, batch) * steps_a_second(one, seconds, device)
+            runs = len(one.pipes) if isinstance(one, Grid) else 1
+            speed = runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
             if number:  # the first round warms up
                 speeds[name].append(speed)
     most, first = peak(device), speeds["tutorial loop"]
@@ -195,16 +193,17 @@ def together(case: Case, batch: int, device: torch.device, counts: list[int], ro
     return "\n".join([*lines, ""])
 
 
-def steps_a_second(one: Contestant, seconds: float, device: torch.device) -> float:
-    """Train for about so many seconds, and at least a step."""
+def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
+    """Train for about so many seconds, and at least a step; a second is one of the process where others are busy, too."""
+    clock = time.process_time if busy else time.perf_counter
     synchronise(device)
-    started, steps = time.perf_counter(), 0
+    started, steps = clock(), 0
     while True:
         for _ in range(10 if device.type == "cuda" else 1):
             one.step()
             steps += 1
         synchronise(device)
-        passed = time.perf_counter() - started
+        passed = clock() - started
         if passed > seconds:
             return steps / passed
 

@@ -114,13 +114,21 @@ class TorchGAN:
             trainer.logger.run_mid_epoch(trainer)
 
 
+def stand_in() -> None:
+    """Give mimicry's metrics and datasets, which training does not use, two modules to import that are not there."""
+    import torch.utils.tensorboard  # noqa: F401, PLC0415 - it looks for TensorFlow itself
+
+    six: Any = ModuleType("torch._six")  # of PyTorch before 1.13
+    six.PY3 = True
+    sys.modules.setdefault("torch._six", six)
+    sys.modules.setdefault("tensorflow", ModuleType("tensorflow"))
+
+
 class Mimicry:
     """mimicry 0.1.16 in training: what its `Trainer.train` does in a step."""
 
     def __init__(self, like: Tutorial, loss: str) -> None:
-        import torch.utils.tensorboard  # noqa: F401, PLC0415
-
-        sys.modules.setdefault("tensorflow", ModuleType("tensorflow"))  # only its metrics use it
+        stand_in()
         from torch_mimicry.nets.gan import gan  # noqa: PLC0415
         from torch_mimicry.nets.wgan_gp import wgan_gp_base  # noqa: PLC0415
         from torch_mimicry.training import Trainer, metric_log  # noqa: PLC0415
