@@ -90,7 +90,7 @@ def main() -> None:
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
     print(machine(device))
-    print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
+    print(f"\nbfloat16 matrix products: {peak(device, given.busy) / 1e12:.2f} TFLOP/s measured\n", flush=True)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
             print(table(case, batch, device, given.rounds, given.seconds, given.busy), flush=True)
@@ -143,7 +143,7 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
             speed = runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
             if number:  # the first round warms up
                 speeds[name].append(speed)
-    most, first = peak(device), speeds["tutorial loop"]
+    most, first = peak(device, busy), speeds["tutorial loop"]
     lines = [
         f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
         + (" launches a step |" if device.type == "cuda" else ""),
@@ -194,7 +194,7 @@ def together(case: Case, batch: int, device: torch.device, counts: list[int], ro
 
 
 def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
-    """Train for about so many seconds, and at least a step; a second is one of the process where others are busy, too."""
+    """Train for about so many seconds, of the process's own where others are busy, and at least a step."""
     clock = time.process_time if busy else time.perf_counter
     synchronise(device)
     started, steps = clock(), 0
@@ -228,17 +228,18 @@ def launches(one: Contestant) -> int:
     return sum(event.count for event in profile.key_averages() if event.key in ASKS)
 
 
-def peak(device: torch.device) -> float:
+def peak(device: torch.device, busy: bool) -> float:
     """Return the operations a second of a large matrix product in bfloat16."""
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
     times: list[float] = []
+    clock = time.process_time if busy else time.perf_counter
     for _ in range(13):
         synchronise(device)
-        started = time.perf_counter()
+        started = clock()
         a @ b
         synchronise(device)
-        times.append(time.perf_counter() - started)
+        times.append(clock() - started)
     return 2 * side**3 / statistics.median(times[3:])
 
 

@@ -92,11 +92,12 @@ OWN: Mapping[Any, Callable[..., Tensor]] = {
 
 def _place(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Place | None:
     """Return where the kernel is put; None where it is not square or not put plainly, or not on a CPU."""
-    pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in (stride, padding, dilation, w.shape[2:])]
-    plain = x.is_cpu and x.ndim == 4 and groups == 1 and pairs[2] == (1, 1)
-    if not plain or any(isinstance(one, str) or one[0] != one[1] for one in pairs):
+    if isinstance(padding, str) or not x.is_cpu or x.ndim != 4 or groups != 1:
         return None
-    return Place(pairs[0][0], pairs[1][0], pairs[3][0])
+    pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in (stride, padding, w.shape[2:], dilation)]
+    if any(len(one) != 2 or one[0] != one[1] for one in pairs) or pairs[3] != (1, 1):
+        return None
+    return Place(*(one[0] for one in pairs[:3]))
 
 
 def _dtype(x: Tensor) -> torch.dtype:
