@@ -154,10 +154,10 @@ def table(case: Case, batch: int, device: torch.device, rounds: int, seconds: fl
         ratios = [mine / its for mine, its in zip(of, first, strict=True)]
         median = statistics.median(of)
         share = median / batch / case.n_critic * flops / most
-        digits = 0 if median > 99 else 1
         lines.append(
-            f"| {name} | {median:,.{digits}f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
-            f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")
+            f"| {name} | {median:,.{0 if median > 99 else 1}f} | {statistics.median(ratios):.2f} | "
+            f"{min(ratios):.2f} to {max(ratios):.2f} | {share:.1%} |"
+            + (f" {launches(found[name])} |" if device.type == "cuda" else "")
         )
     return "\n".join([*lines, ""])
 
