@@ -1,4 +1,4 @@
-"""How fast ganzoo trains, beside the loop that tutorials teach: same networks, same batch, in turn, in one process.
+"""How fast ganzoo trains, beside the loop that tutorials teach and two packages: same networks, same batch, in turn.
 
     python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan] \
         [--together 1,8]
@@ -15,11 +15,14 @@ import platform
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from grid import Grid
+from peers import peers
 from torch.utils.flop_counter import FlopCounterMode
 from tutorial import Tutorial
 
@@ -65,7 +68,9 @@ MODES = {
     "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
     "compiled, bfloat16": Execution(graph=True, channels_last=True, compiled=True, precision="bf16"),
 }
-JOINED = "compiled, bfloat16, images reused and passes joined"
+FASTEST = {"cpu": ("fast, float32", "fast, bfloat16"), "cuda": ("compiled, bfloat16",)}
+"""By kind of device: the modes that are also measured with a recipe that computes less."""
+JOINED = ", images reused and passes joined"
 
 
 class Contestant(Protocol):
@@ -88,16 +93,17 @@ def main() -> None:
     parser.add_argument(
         "--modes", default="", help="of ganzoo, by their first words, e.g. graph,compiled; default: all"
     )
+    parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
     print(machine(device))
-    print(f"\nbfloat16 matrix products: {peak(device) / 1e12:.1f} TFLOP/s measured\n", flush=True)
+    print(f"\nbfloat16 matrix products: {peak(device, given.busy) / 1e12:.2f} TFLOP/s measured\n", flush=True)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
             found = contestants(case, batch, device, tuple(given.modes.split(",")))
-            print(table(case, batch, found, device, given.rounds, given.seconds), flush=True)
+            print(table(case, batch, found, device, given.rounds, given.seconds, given.busy), flush=True)
             if given.together:
                 counts = list(map(int, given.together.split(",")))
                 print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
@@ -117,23 +123,29 @@ def noise() -> np.ndarray:
 
 
 def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, ...]) -> dict[str, Contestant]:
-    """Return the tutorial loop and ganzoo in each of the modes that the device has."""
+    """Return the tutorial loop, the peers that are installed, and ganzoo in each of the modes that the device has."""
     pixels = noise()
-    (run,) = plan(case, batch)
-    networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
-    found: dict[str, Contestant] = {
-        "tutorial loop": Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
-    }
-    (joined,) = plan(case, batch, joined=True)
-    for name, execution in {**MODES, JOINED: MODES["compiled, bfloat16"]}.items():
+    runs = plan(case, batch, seeds=torch.get_num_threads() if device.type == "cpu" else 1)
+    run, (joined,) = runs[0], plan(case, batch, joined=True)
+
+    def tutorial() -> Tutorial:
+        networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
+        return Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
+
+    found: dict[str, Contestant] = {"tutorial loop": tutorial(), **peers(tutorial, case.loss)}
+    for name, execution in MODES.items():
         if name.startswith(modes) and (device.type == "cuda" or not execution.graph):
-            one = joined if name == JOINED else run
-            found[name] = Trainer(one, Images(pixels, None), device, 10**6, execution, print)
+            found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
+            if name in FASTEST[device.type]:
+                found[name + JOINED] = Trainer(joined, Images(pixels, None), device, 10**6, execution, print)
+    if len(runs) > 1:
+        for name in (name for name in FASTEST["cpu"] if name.startswith(modes)):
+            found[f"{len(runs)} runs of a thread, {name}"] = Grid(runs, MODES[name], pixels)
     return found
 
 
 def table(
-    case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float
+    case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool
 ) -> str:
     """Measure one case and return its table."""
     flops = {
@@ -144,10 +156,11 @@ def table(
     for number in range(rounds + 1):
         for name, one in found.items():
             torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
-            speed = batch * case.n_critic * steps_a_second(one, seconds, device)
+            runs = len(one.pipes) if isinstance(one, Grid) else 1
+            speed = runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
             if number:  # the first round warms up
                 speeds[name].append(speed)
-    most, first = peak(device), speeds["tutorial loop"]
+    most, first = peak(device, busy), speeds["tutorial loop"]
     lines = [
         f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
         + (" launches a step |" if device.type == "cuda" else ""),
@@ -156,10 +169,11 @@ def table(
     for name, of in speeds.items():
         ratios = [mine / its for mine, its in zip(of, first, strict=True)]
         median = statistics.median(of)
-        share = median / batch / case.n_critic * flops[name == JOINED] / most
+        share = median / batch / case.n_critic * flops[name.endswith(JOINED)] / most
         lines.append(
-            f"| {name} | {median:,.0f} | {statistics.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | "
-            f"{share:.1%} |" + (f" {launches(found[name])} |" if device.type == "cuda" else "")
+            f"| {name} | {median:,.{0 if median > 99 else 1}f} | {statistics.median(ratios):.2f} | "
+            f"{min(ratios):.2f} to {max(ratios):.2f} | {share:.1%} |"
+            + (f" {launches(found[name])} |" if device.type == "cuda" else "")
         )
     return "\n".join([*lines, ""])
 
@@ -197,17 +211,18 @@ def together(case: Case, batch: int, device: torch.device, counts: list[int], ro
     return "\n".join([*lines, ""])
 
 
-def steps_a_second(one: Contestant, seconds: float, device: torch.device) -> float:
-    """Train for about so many seconds, and at least two steps."""
+def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
+    """Train for about so many seconds, of the process's own where others are busy, and at least a step."""
+    clock = time.process_time if busy else time.perf_counter
     synchronise(device)
-    started, steps = time.perf_counter(), 0
+    started, steps = clock(), 0
     while True:
         for _ in range(10 if device.type == "cuda" else 1):
             one.step()
             steps += 1
         synchronise(device)
-        passed = time.perf_counter() - started
-        if passed > seconds and steps > 1:
+        passed = clock() - started
+        if passed > seconds:
             return steps / passed
 
 
@@ -217,9 +232,17 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+class Everywhere(nullcontext[None]):
+    """Counts for no module: PyTorch's tracker of modules cannot follow a gradient of images, as penalties have it."""
+
+    parents = frozenset({"Global"})
+
+
 def operations(one: Contestant) -> float:
     """Return the floating-point operations of the convolutions and products in a step."""
-    with FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = Everywhere()
+    with counter:
         one.step()
     return float(counter.get_total_flops())
 
@@ -231,17 +254,18 @@ def launches(one: Contestant) -> int:
     return sum(event.count for event in profile.key_averages() if event.key in ASKS)
 
 
-def peak(device: torch.device) -> float:
+def peak(device: torch.device, busy: bool) -> float:
     """Return the operations a second of a large matrix product in bfloat16."""
     side = 8192 if device.type == "cuda" else 1024
     a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
     times: list[float] = []
+    clock = time.process_time if busy else time.perf_counter
     for _ in range(13):
         synchronise(device)
-        started = time.perf_counter()
+        started = clock()
         a @ b
         synchronise(device)
-        times.append(time.perf_counter() - started)
+        times.append(clock() - started)
     return 2 * side**3 / statistics.median(times[3:])
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 
 from ganzoo.errors import DeviceError
+from ganzoo.train.fast import Fast
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ class Execution:
 
     @contextmanager
     def products(self) -> Generator[None]:
-        """Let products on a GPU have the precision that steps want; what is scored is always float32."""
+        """Let functions have the precision and the kernels that steps want; what is scored is always float32."""
         before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
         wanted = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = wanted
         try:
-            yield
+            with Fast() if self.mode == "fast" else nullcontext():
+                yield
         finally:
             torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 

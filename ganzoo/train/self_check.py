@@ -20,7 +20,8 @@ BATCH = 8
 
 def checked(execution: Execution, game: Game, tell: Callable[[str], None]) -> Execution:
     """Return how to carry steps out: as asked, or in float32, and that is told, where bfloat16 is wrong here."""
-    wrong = wrong_in_bfloat16(game) if execution.bf16 else ""
+    with execution.products():  # with the kernels that the steps will have
+        wrong = wrong_in_bfloat16(game) if execution.bf16 else ""
     if not wrong:
         return execution
     tell(f"{wrong}; the run is in float32 instead")

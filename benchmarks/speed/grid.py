@@ -1,0 +1,46 @@
+"""Runs of a grid at once on a CPU: a process of one thread for each, as `ganzoo bench` starts them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+import numpy as np
+import torch
+
+from ganzoo.api import Images
+from ganzoo.planning.run import Run
+from ganzoo.train.execution import Execution
+from ganzoo.train.trainer import Trainer
+
+
+class Grid:
+    """Runs in processes of their own, all of which take a step at a time."""
+
+    def __init__(self, runs: Sequence[Run], execution: Execution, pixels: np.ndarray) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipes: list[Connection] = []
+        for run in runs:
+            here, there = context.Pipe()
+            context.Process(target=work, args=(there, run, execution, pixels), daemon=True).start()
+            self.pipes.append(here)
+
+    def step(self) -> None:
+        """Train one generator step of each run."""
+        for pipe in self.pipes:
+            pipe.send(None)
+        for pipe in self.pipes:
+            pipe.recv()
+
+
+def work(pipe: Connection, run: Run, execution: Execution, pixels: np.ndarray) -> None:
+    """Train a run, a step whenever asked to."""
+    torch.set_num_threads(1)
+    trainer = Trainer(run, Images(pixels, None), torch.device("cpu"), 10**6, execution, print)
+    with suppress(EOFError):  # the measurement has ended
+        while True:
+            pipe.recv()
+            trainer.step()
+            pipe.send(None)

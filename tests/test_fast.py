@@ -1,0 +1,122 @@
+"""The fast mode's kernels compute what PyTorch's do, to any order of differentiation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.nn import functional as F
+
+from ganzoo.train import convolution
+from ganzoo.train.convolution import Down, Place, Up, Weigh, fold, transposed, unfold
+from ganzoo.train.fast import Fast
+
+PLACES = [Place(2, 1, 4), Place(1, 1, 3), Place(2, 1, 3), Place(2, 0, 2)]  # stride, padding, kernel
+
+
+def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(len(shape)), dtype=dtype).requires_grad_()
+
+
+@pytest.fixture(params=["products", "oneDNN"])
+def kernels(request, monkeypatch):
+    """Choose the kernels that shapes would choose."""
+    product = request.param == "products"
+    monkeypatch.setattr(convolution, "folds", lambda channels, place: product and place.kernel % place.stride == 0)
+    monkeypatch.setattr(convolution, "multiplies", lambda dtype, side, place: product)
+
+
+@pytest.mark.parametrize("side", [(6, 6), (7, 5)])
+@pytest.mark.parametrize("place", PLACES)
+def test_convolutions_and_their_gradients_are_pytorchs(kernels, place, side):
+    large, w, bias = tensor(2, 3, *side), tensor(4, 3, place.kernel, place.kernel), tensor(4)
+    ours = Down.apply(large, w, bias, place)
+    theirs = F.conv2d(large, w, bias, place.stride, place.padding)
+    torch.testing.assert_close(ours, theirs)
+    found = [torch.autograd.grad(y.square().sum(), (large, w, bias)) for y in (ours, theirs)]
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_transposed_convolutions_and_their_gradients_are_pytorchs(kernels, place):
+    small, w, bias = tensor(2, 4, 3, 2), tensor(4, 3, place.kernel, place.kernel), tensor(3)
+    for more in range(place.stride):
+        side = (transposed(3, place) + more, transposed(2, place) + more)
+        ours = Up.apply(small, w, bias, side, place)
+        theirs = F.conv_transpose2d(small, w, bias, place.stride, place.padding, more)
+        torch.testing.assert_close(ours, theirs)
+        found = [torch.autograd.grad(y.square().sum(), (small, w, bias)) for y in (ours, theirs)]
+        for one, two in zip(*found, strict=True):
+            torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("place", PLACES[:3])
+def test_each_can_be_differentiated_twice(kernels, place):
+    large, small = tensor(1, 2, 4, 4), tensor(1, 3, *[convolution.smaller(4, place)] * 2)
+    w = tensor(3, 2, place.kernel, place.kernel)
+    for function, inputs in (
+        (lambda x, w: Down.apply(x, w, None, place), (large, w)),
+        (lambda x, w: Up.apply(x, w, None, (4, 4), place), (small, w)),
+        (lambda x, y: Weigh.apply(x, y, place), (small, large)),
+    ):
+        assert gradcheck(function, inputs) and gradgradcheck(function, inputs)
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place.kernel % place.stride == 0])
+def test_fold_is_the_adjoint_of_unfold(place):
+    large = tensor(2, 3, 7, 6)
+    seen = unfold(large, place)
+    columns = torch.randn(seen.shape, dtype=torch.float64)
+    small = torch.Size((2, 4, convolution.smaller(7, place), convolution.smaller(6, place)))
+    back = fold(columns, None, small, (7, 6), place)
+    assert (seen * columns).sum().item() == pytest.approx((large * back).sum().item())
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_networks_in_the_fast_mode_have_the_gradients_that_they_have_without_it(low):
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Unflatten(1, (8, 4, 4)),
+        torch.nn.ConvTranspose2d(8, 16, 4, 2, 1),
+        torch.nn.ConvTranspose2d(16, 3, 4, 2, 1),
+        torch.nn.Conv2d(3, 16, 4, 2, 1),
+        torch.nn.LeakyReLU(0.2),
+        torch.nn.Conv2d(16, 8, 4, 2, 1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(128, 1),
+    ).to(memory_format=torch.channels_last)
+    z = torch.randn(16, 128)
+
+    def gradients() -> list[torch.Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            y = network(z)
+        return list(torch.autograd.grad(y.float().square().sum(), list(network.parameters())))
+
+    plain = gradients()
+    with Fast():
+        fast = gradients()
+    for one, two in zip(plain, fast, strict=True):
+        assert one.dtype == two.dtype and one.shape == two.shape
+        assert ((one - two).norm() / one.norm()).item() < (0.02 if low else 1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        torch.nn.Conv2d(2, 4, 3, padding="same"),
+        torch.nn.Conv2d(2, 4, (3, 1), padding=(1, 0)),
+        torch.nn.Conv2d(2, 4, 3, dilation=2, padding=2),
+        torch.nn.Conv2d(2, 4, 3, groups=2),
+        torch.nn.Conv2d(2, 4, 3, padding=1, padding_mode="reflect"),
+        torch.nn.ConvTranspose2d(2, 4, 3, 2, 1, output_padding=1),
+        torch.nn.ConvTranspose2d(2, 4, 4, (2, 1), 1),
+        torch.nn.ConvTranspose2d(2, 2, 4, 2, 1, groups=2),
+    ],
+    ids=str,
+)
+def test_unusual_convolutions_are_what_they_were(layer):
+    x = torch.randn(2, 2, 6, 6, requires_grad=True)
+    plain = layer(x)
+    with Fast():
+        torch.testing.assert_close(layer(x), plain)

@@ -1,0 +1,58 @@
+"""The comparison of speeds takes in the packages that are installed and names those that are not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo.api import Setting
+from ganzoo.zoo.architectures.dcgan import build
+from ganzoo.zoo.specs.architectures.convolutional import DCGANParams
+
+HERE = Path(__file__).parent.parent / "benchmarks" / "speed"
+
+
+@pytest.fixture
+def modules(monkeypatch):
+    """Return the comparison's modules: of the packages, and of the loop that tutorials teach."""
+    monkeypatch.syspath_prepend(str(HERE))
+    import peers
+    import tutorial
+
+    return peers, tutorial
+
+
+def around(tutorial, loss: str):
+    networks = build(DCGANParams(width=8), Setting((3, 32, 32)))
+    pixels = np.zeros((8, 3, 32, 32), dtype=np.uint8)
+    return lambda: tutorial.Tutorial(networks, loss, 1, 4, pixels, torch.device("cpu"))
+
+
+def test_packages_that_are_missing_are_left_out_and_named(modules, monkeypatch, capsys):
+    peers, tutorial = modules
+    monkeypatch.setitem(sys.modules, "torchgan", None)
+    monkeypatch.setitem(sys.modules, "torchgan.losses", None)
+    monkeypatch.setitem(sys.modules, "torch_mimicry", None)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert peers.peers(around(tutorial, "bce"), "bce") == {}
+    said = capsys.readouterr().err
+    assert all(f"{name} is left out" in said and "README.md" in said for name in ("torchgan", "mimicry"))
+
+
+@pytest.mark.parametrize("loss", ["bce", "hinge", "wgan-gp"])
+@pytest.mark.parametrize(("name", "package"), [("torchgan", "torchgan"), ("mimicry", "torch_mimicry")])
+@pytest.mark.filterwarnings("ignore")
+def test_each_package_trains_both_networks(modules, name, package, loss):
+    pytest.importorskip("tensorboard")
+    if not [path for path in sys.path if (Path(path) / package).is_dir()]:
+        pytest.skip(f"{package} is not installed")
+    peers, tutorial = modules
+    like = around(tutorial, loss)()
+    before = [weight.clone() for part in (like.generator, like.body) for weight in part.parameters()]
+    peers.PEERS[name](like, loss).step()
+    after = [weight for part in (like.generator, like.body) for weight in part.parameters()]
+    assert all(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
