@@ -6,6 +6,8 @@ import multiprocessing
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,10 +24,13 @@ class Grid:
     def __init__(self, runs: Sequence[Run], execution: Execution, pixels: np.ndarray) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
+        self.processes: list[SpawnProcess] = []
         for run in runs:
             here, there = context.Pipe()
-            context.Process(target=work, args=(there, run, execution, pixels), daemon=True).start()
+            process = context.Process(target=work, args=(there, run, execution, pixels), daemon=True)
+            process.start()
             self.pipes.append(here)
+            self.processes.append(process)
 
     def step(self) -> None:
         """Train one generator step of each run."""
@@ -33,6 +38,22 @@ class Grid:
             pipe.send(None)
         for pipe in self.pipes:
             pipe.recv()
+
+    def memory(self) -> float:
+        """Return the MiB that all processes have held at most, each at its own time."""
+        return sum(held(process.pid) for process in self.processes)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self.processes:
+            process.terminate()
+            process.join()
+
+
+def held(pid: int | None) -> float:
+    """Return the most MiB that a process has held."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def work(pipe: Connection, run: Run, execution: Execution, pixels: np.ndarray) -> None:

@@ -1,8 +1,9 @@
-"""How the cost of a step grows with the side of the images and, on a GPU, with the number of runs at a time.
+"""How the cost of a step grows with the side of the images and with the number of runs at a time.
 
     python benchmarks/speed/growth.py [--device cuda] [--seconds 1] [--sides 32,64,128] [--runs 1,2,4,8,16]
 
-Prints Markdown: time of the processor or the GPU, and its ratio to what would be linear in the pixels or in the runs.
+Prints Markdown: time by the clock, and its ratio to what would be linear in the pixels or in the runs. On a CPU every
+run is a process of one thread, as `ganzoo bench` has it, and memory is what its processes hold, PyTorch included.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from measure import Case, Together, machine, plan, synchronise
+from grid import Grid
+from measure import Case, Contestant, Together, machine, noise, plan, synchronise
 from PIL import Image
 
 import ganzoo
@@ -42,9 +45,8 @@ def main() -> None:
     print(f"{machine(device)}; dcgan + bce, batch {BATCH}, {execution.mode}, {execution.precision}\n")
     rows = [(side, *of_side(side, device, given.precision, given.seconds)) for side in numbers(given.sides)]
     show("side", rows, lambda side: side**2)
-    if device.type == "cuda":
-        rows = [(runs, *of_runs(runs, device, given.precision, given.seconds)) for runs in numbers(given.runs)]
-        show("runs at a time", rows, lambda runs: runs)
+    rows = [(runs, *of_runs(runs, device, given.precision, given.seconds)) for runs in numbers(given.runs)]
+    show("runs at a time", rows, lambda runs: runs)
 
 
 def numbers(text: str) -> list[int]:
@@ -60,34 +62,46 @@ def of_side(side: int, device: torch.device, precision: str, seconds: float) -> 
             Image.fromarray(pixels[number].transpose(1, 2, 0)).save(Path(folder) / f"{number}.png")
         request = {"model": "dcgan", "loss": "bce", "recipe": {"batch_size": BATCH, "steps": 10**6}}
         (run,) = ganzoo.plan(dataset=f"folder:path={folder},size={side}", samples=10, **request).runs
-    one = Trainer(run, Images(pixels, None), device, 10**6, choose("auto", precision, device), print)
-    return measured(one, device, seconds)
+    execution = choose("auto", precision, device)
+    if device.type == "cpu":
+        return of_processes(Grid((run,), execution, pixels), seconds)
+    return measured(Trainer(run, Images(pixels, None), device, 10**6, execution, print), device, seconds)
 
 
 def of_runs(runs: int, device: torch.device, precision: str, seconds: float) -> tuple[float, float]:
     """Return seconds for a step of each of so many runs, and peak MiB."""
-    return measured(
-        Together(plan(Case("dcgan", "bce"), BATCH, runs), choose("auto", precision, device), device), device, seconds
-    )
+    planned, execution = plan(Case("dcgan", "bce"), BATCH, runs), choose("auto", precision, device)
+    if device.type == "cpu":
+        return of_processes(Grid(planned, execution, noise()), seconds)
+    return measured(Together(planned, execution, device), device, seconds)
+
+
+def of_processes(grid: Grid, seconds: float) -> tuple[float, float]:
+    """Return seconds for a step of each process, and the MiB that they hold, and end them."""
+    with closing(grid):
+        took = timed(grid, torch.device("cpu"), seconds)
+        return took, grid.memory()
 
 
 def measured(one: Trainer | Together, device: torch.device, seconds: float) -> tuple[float, float]:
-    """Return the time of the processor, or of the clock on a GPU, that a step takes, and the most memory in MiB."""
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    for _ in range(5):
+    """Return seconds a step on a GPU, and the most MiB of its memory."""
+    torch.cuda.reset_peak_memory_stats(device)
+    return timed(one, device, seconds), torch.cuda.max_memory_allocated(device) / 2**20
+
+
+def timed(one: Contestant, device: torch.device, seconds: float) -> float:
+    """Return the seconds that a step takes, after those that prepare it."""
+    for _ in range(5 if device.type == "cuda" else 2):
         one.step()
     synchronise(device)
-    started, steps = clock(), 0
-    while steps < 3 or clock() - started < seconds:
+    started, steps = time.perf_counter(), 0
+    while steps < 3 or time.perf_counter() - started < seconds:
         one.step()
         steps += 1
         if steps % 10 == 0:
             synchronise(device)
     synchronise(device)
-    passed = (clock() - started) / steps
-    return passed, torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else float("nan")
+    return (time.perf_counter() - started) / steps
 
 
 def show(what: str, rows: Iterable[tuple[int, float, float]], linear: Callable[[int], float]) -> None:
