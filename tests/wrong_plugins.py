@@ -215,6 +215,10 @@ PLUGINS = {
         "trick", "format", "with the channels last",
         TRICK + "def augment(self, images, rng): return images + torch.empty_like(images).uniform_(generator=rng)",
     ),
+    "a verdict by comparison that does not say so": Wrong(
+        "trick", "one-pass", "beside other images the same ones have other logits",
+        TRICK + "def wrap(self, networks, setting):\n        networks.body.register_forward_hook(lambda module, seen, found: found - found.mean(0))\n        return networks",
+    ),
     "latents of another length": Wrong(
         "trick", "shapes", "latent gives shape (12, 31) for (12, 32)", TRICK + "def latent(self, z, rng): return z[:, 1:]"
     ),

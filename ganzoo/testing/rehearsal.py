@@ -70,7 +70,7 @@ def plan(steps: int = 100, **request: Any) -> Run:
     Raises:
         IncompatibleError: it cannot work, and why.
     """
-    recipe = {"steps": steps, "batch_size": BATCH, "n_critic": 1}
+    recipe = {"steps": steps, "batch_size": BATCH, "n_critic": 1, **request.pop("recipe", {})}
     return ganzoo.plan(**request, recipe=recipe).runs[0]
 
 

@@ -136,6 +136,32 @@ def _memory_formats_are_no_matter(subject: Subject) -> None:
         )
 
 
+@check(
+    "one-pass",
+    ("architecture", "trick"),
+    "training",
+    fix='judge each sample by itself, or let the spec provide "couples-samples", or "critic-norm:batch" for batch norm',
+)
+def _a_sample_is_judged_by_itself(subject: Subject) -> None:
+    """With the recipe's joint_pass real and generated images share a pass: none may be judged by what is beside it."""
+    run = first_run(subject, recipe={"joint_pass": True})
+    if not run.recipe["joint_pass"]:
+        raise NotTried("; ".join(run.adjustments))
+    first, second = (_judged_beside(run, other) for other in (1, 2))
+    require(
+        bool(torch.isclose(first, second, rtol=ROUNDING, atol=ROUNDING).all()),
+        f"beside other images the same ones have other logits: off by {(first - second).abs().max().item():.4g}",
+    )
+
+
+def _judged_beside(run: Run, other: int) -> torch.Tensor:
+    """Return the logits of the same images beside others, of a discriminator and random numbers that are the same."""
+    scene = Scene(run)
+    step, beside = scene.step("discriminator"), scene.step("discriminator", seed=other).real
+    torch.manual_seed(0)
+    return scene.game.judge_together((step.real, beside), step)[0].logits
+
+
 def _colourful(subject: Subject) -> Run:
     """Return a run on images of three channels, which have two orders in memory, with convolutions where that goes."""
     convolutions = {} if subject.component.kind == "architecture" else {"model": asked("architecture", CONVOLUTIONS)}
@@ -236,5 +262,6 @@ CHECKS: tuple[Check, ...] = (
     _every_option_trains,
     _memory_does_not_grow,
     _memory_formats_are_no_matter,
+    _a_sample_is_judged_by_itself,
     _training_moves_to_a_gpu,
 )
