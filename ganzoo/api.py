@@ -425,7 +425,7 @@ class Trick(Generic[P]):
         return opponent
 
     def verdict(self, verdict: Verdict, images: Tensor, step: Step) -> Verdict:
-        """Change what the discriminator says of a batch of images."""
+        """Change what the discriminator says of a batch of images; it may not ask it again of the step's own."""
         return verdict
 
     def targets(self, targets: Targets, step: Step) -> Targets:

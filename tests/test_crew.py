@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 import ganzoo
 from ganzoo.engine.crew import Crew
@@ -15,6 +16,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.evaluate.scorer import COMPUTE
 from ganzoo.planning.run import Run
 from ganzoo.train.trainer import Trainer
+from ganzoo.zoo.tricks.hflip import HFlip
 
 REQUEST = {"model": "mlp:generator=16,discriminator=16", "loss": "bce", "evaluations": 1, "samples": 20}
 
@@ -45,6 +47,21 @@ def test_runs_side_by_side_end_with_the_numbers_that_they_have_alone(tmp_path):
         ((alone,), _, _) = carry_out(tmp_path / f"alone {run.seed}", run)
         for name in ("generator-last.safetensors", "metrics.jsonl", "samples.png"):
             assert (one / name).read_bytes() == (alone / name).read_bytes()
+
+
+class Wobble(HFlip):
+    """Adds noise from PyTorch's own generator, as dropout is."""
+
+    def augment(self, images, rng):
+        return images + 0.1 * torch.randn(images.shape)
+
+
+def test_they_share_no_random_generator(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.zoo.tricks.hflip.HFlip", Wobble)
+    together, _, _ = carry_out(tmp_path / "together", *runs(seeds=2, trick="hflip"))
+    for run, one in zip(runs(seeds=2, trick="hflip"), together, strict=True):
+        ((alone,), _, _) = carry_out(tmp_path / f"alone {run.seed}", run)
+        assert (one / "generator-last.safetensors").read_bytes() == (alone / "generator-last.safetensors").read_bytes()
 
 
 def test_they_take_turns(tmp_path):

@@ -120,3 +120,52 @@ def test_unusual_convolutions_are_what_they_were(layer):
     plain = layer(x)
     with Fast():
         torch.testing.assert_close(layer(x), plain)
+
+
+def test_functions_take_pytorchs_names():
+    torch.manual_seed(0)
+    x, w, back, b = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 4, 4), torch.randn(3, 4, 4, 4), torch.randn(4)
+    calls = (
+        lambda: F.conv2d(input=x, weight=w, bias=b, stride=2),
+        lambda: F.conv2d(x, weight=w),
+        lambda: F.conv_transpose2d(x, weight=back, bias=b),
+        lambda: torch.flatten(input=x, start_dim=1),
+        lambda: x.flatten(start_dim=1),
+        x.flatten,
+    )
+    for call in calls:
+        plain = call()
+        with Fast():
+            torch.testing.assert_close(call(), plain)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: F.conv_transpose2d(x, torch.randn(3, 3, 4, 4), stride=2, output_padding=2),
+        lambda x: F.conv_transpose2d(x, torch.randn(3, 3, 4, 4), torch.randn(1), stride=2),
+        lambda x: F.conv_transpose2d(x, torch.randn(3, 3, 4, 4).double(), stride=2),
+        lambda x: F.conv2d(x, torch.randn(3, 4, 4, 4, requires_grad=True), stride=2),
+    ],
+)
+def test_what_pytorch_refuses_is_refused_as_it_does(call):
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    with pytest.raises(RuntimeError) as plain:
+        call(x)
+    with Fast(), pytest.raises(RuntimeError) as fast:
+        call(x)
+    assert str(fast.value) == str(plain.value)
+
+
+def test_what_is_flattened_without_a_copy_may_be_changed_in_place():
+    pooled = torch.randn(2, 8, 1, 1, requires_grad=True).mul(1).contiguous(memory_format=torch.channels_last)
+    with Fast():
+        assert F.relu(pooled.flatten(1), inplace=True).min() == 0
+
+
+def test_transforms_of_functions_see_pytorchs_own():
+    x, w = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 4, 4)
+    slope = torch.func.grad(lambda images: F.conv2d(images, w, stride=2).square().sum())
+    plain = slope(x)
+    with Fast():
+        torch.testing.assert_close(slope(x), plain)

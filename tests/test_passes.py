@@ -10,6 +10,7 @@ import ganzoo
 from ganzoo.engine.machine import environment
 from ganzoo.train import passes
 from ganzoo.train.execution import EAGER, Execution
+from ganzoo.train.step import Batch
 
 CPU = torch.device("cpu")
 COMPILED = Execution(channels_last=True, compiled=True)
@@ -67,6 +68,22 @@ def test_what_a_network_raises_is_its_own_and_not_the_compilers():
     with pytest.raises(RuntimeError, match="shapes"):
         run(torch.nn.Linear(2, 2), (torch.ones(1, 3),), False)
     assert not told and not run.failed
+
+
+@pytest.mark.usefixtures("traced")
+def test_where_compiling_ends_a_run_says_so(monkeypatch, double):
+    monkeypatch.setattr(passes, "RECOMPILATIONS", 1)
+    told: list[str] = []
+    trained(made(COMPILED, CPU, told.append, model="mlp"), 2)
+    assert len(told) == 1 and "recompile_limit" in told[0]
+
+
+def test_a_verdict_may_be_changed_in_place():
+    one = made(EAGER, CPU, model=PLAIN)
+    step = one._player_step("discriminator", 0, Batch(*(torch.randn(4, 3, 32, 32) for _ in "rf"), torch.zeros(4), None))
+    step.judge(step.real).logits.mul_(2)
+    step.judged_together_by = one.game.judge_together
+    step.judge(step.fake).logits.mul_(2)
 
 
 @pytest.mark.parametrize(

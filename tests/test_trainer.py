@@ -218,11 +218,24 @@ def job(run, folder: Path, stop_at: int | None = None) -> Job:
 def test_a_killed_and_resumed_run_ends_bit_identical(request_, tmp_path):
     recipe = {"steps": 12, "batch_size": 16, "lr_schedule": "linear"}
     run = ganzoo.plan(**request_, recipe=recipe, samples=50, evaluations=3).runs[0]
-    whole, broken = finish(run, tmp_path / "whole"), finish(run, tmp_path / "broken", stop_at=(1, 7))
+    whole, broken = finish(run, tmp_path / "whole"), finish(run, tmp_path / "broken", stop_at=(0, 1, 4, 7, 12))
     for file in ("generator-last.safetensors", "generator-best.safetensors", "metrics.jsonl", "samples.png"):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes(), file
     assert (broken.last, broken.best, broken.untrained) == (whole.last, whole.best, whole.untrained)
     assert not (tmp_path / "broken" / "checkpoint.pt").exists()
+
+
+def test_a_run_stopped_while_its_last_generator_is_scored_ends_as_one_that_is_not(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, samples=300, evaluations=2).runs[0]
+    whole, folder = finish(run, tmp_path / "whole"), tmp_path / "stopped"
+    made = job(run, folder)
+    made.stopping = lambda: made.progress.evaluated == 6
+    with pytest.raises(Interrupted):
+        made.finish()
+    assert (folder / "checkpoint.pt").exists() and made.trainer.game.networks.generator.training
+    again = finish(run, folder)
+    assert (again.last, again.best) == (whole.last, whole.best)
+    assert (folder / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
 
 
 def test_the_seed_decides_everything(tmp_path):

@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from grid import Grid
-from peers import peers
+from peers import PEERS, peers
 from torch.utils.flop_counter import FlopCounterMode
 from tutorial import Tutorial
 
@@ -155,7 +155,7 @@ def table(
     speeds: dict[str, list[float]] = {name: [] for name in found}
     for number in range(rounds + 1):
         for name, one in found.items():
-            torch.backends.cudnn.allow_tf32 = name == "tutorial loop"  # as PyTorch has it by default
+            torch.backends.cudnn.allow_tf32 = name in ("tutorial loop", *PEERS)  # as PyTorch has it by default
             runs = len(one.pipes) if isinstance(one, Grid) else 1
             speed = runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
             if number:  # the first round warms up

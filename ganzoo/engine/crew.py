@@ -76,19 +76,25 @@ class Crew:
 
 
 class Place:
-    """Where a run's turns take place: on a GPU, its own stream and its own state of PyTorch's random generator."""
+    """Where a run's turns take place: its own state of PyTorch's random generator, and on a GPU its own stream."""
 
     def __init__(self, options: Options) -> None:
         self.device = pick_device(options.device)
         if self.device.type == "cuda":
             self.stream = torch.cuda.Stream(self.device)
             self.random = torch.Generator(self.device)
+        else:
+            self.random = torch.Generator()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Take the place for a turn."""
         if self.device.type != "cuda":
-            yield
+            torch.set_rng_state(self.random.get_state())
+            try:
+                yield
+            finally:
+                self.random.set_state(torch.get_rng_state())
             return
         shared = torch.cuda.default_generators[self.stream.device_index]
         shared.graphsafe_set_state(self.random)

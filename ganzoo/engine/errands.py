@@ -114,17 +114,18 @@ class Crew:
         """Clear the runs' folders of what is outdated; return the job and the file of its events."""
         for placed in self.crew:
             placed.folder.mkdir(parents=True, exist_ok=True)
-            for outdated in OUTDATED:
-                (placed.folder / outdated).unlink(missing_ok=True)
+            if _success(placed.folder) is None:  # a job that outlived its ganzoo may have ended well since
+                for outdated in OUTDATED:
+                    (placed.folder / outdated).unlink(missing_ok=True)
         runs, folders = tuple(one.run for one in self.crew), tuple(str(one.folder) for one in self.crew)
         task = Task(kind="run", runs=runs, folders=folders, options=self.options)
         first = self.crew[0].folder
         return make_job(f"{first.parent.name}.{first.name}", task, self.exchange, self.output)
 
     def hear(self, event: Event) -> None:
-        """Tell it on."""
-        if event.kind in ("finished", "error"):
-            self._untold.pop(event.run, None)
+        """Tell it on, but for a second end of a run."""
+        if event.kind in ("finished", "error") and self._untold.pop(event.run, None) is None:
+            return
         self.listen(self.crew[event.run], event)
 
     def ended(self, code: int) -> None:
@@ -143,7 +144,7 @@ class Crew:
 
 
 def _success(folder: Path) -> Event | None:
-    """Return the end of a run that has a result, which is always this attempt's: the last thing that a run writes."""
+    """Return the end of a run that has a good result: the last thing that a run writes."""
     with suppress(ResultsError):
         result = finished(folder)
         return finish(result) if result is not None else None

@@ -113,7 +113,7 @@ def _exchange(out: Path) -> Iterator[Path]:
     """Make a folder in which ganzoo and its jobs talk, which no other ganzoo had, and take it away in the end."""
     folder = out / EXCHANGE
     shutil.rmtree(folder, ignore_errors=True)  # of a ganzoo that was killed: what it has queued finds no task
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # what a job still holds open may have stayed
     try:
         yield Path(tempfile.mkdtemp(dir=folder, prefix=""))
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -56,6 +56,8 @@ class Progress:
 
     data_sha256: str
     untrained: Score | None = None
+    evaluated: int = 0
+    """The last step after which the generator was evaluated."""
     best_step: int = 0
     best_rank: tuple[float, ...] = ()
     """Of its selection score; smaller is better."""
@@ -132,7 +134,7 @@ class Job:
             if self.progress.untrained is None:
                 self.progress.untrained = yield from self._report(self.trainer.game.sampler())
             diverged = yield from self._train()
-        result = yield from self._result(diverged)
+            result = yield from self._result(diverged)
         write_json(self.folder / "result.json", result)
         (self.folder / "checkpoint.pt").unlink(missing_ok=True)
         return result
@@ -141,10 +143,12 @@ class Job:
         """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
         profiler = StepProfiler(self.folder / "trace.json") if self.options.profile else None
+        bad = yield from self._evaluate_if_due()  # where the run was stopped while it was scored
+        if bad:
+            return bad
         while self.trainer.number < self.steps:
             if self.stopping():
-                self._checkpoint()
-                raise Interrupted(f"stopped at step {self.trainer.number}")
+                self._stop()
             with self.watch.step():
                 if profiler is None:
                     self.trainer.step()
@@ -153,8 +157,7 @@ class Job:
                 evaluates = self.trainer.number in self.evaluation_steps
                 reads = evaluates or self.trainer.number % self.log_every == 0
                 bad = self._read_records() if reads else None
-            if evaluates and not bad:
-                bad = yield from self._evaluate()
+            bad = bad or (yield from self._evaluate_if_due())
             if bad:
                 return bad
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -181,13 +184,22 @@ class Job:
     def _steps_of(self, player: str) -> int:
         return self.run.recipe["n_critic"] if player == "discriminator" else 1
 
+    def _evaluate_if_due(self) -> Turns[tuple[int, str] | None]:
+        """Evaluate after a step that is an evaluation step, once."""
+        number = self.trainer.number
+        if number not in self.evaluation_steps or self.progress.evaluated == number:
+            return None
+        bad = yield from self._evaluate()
+        self.progress.evaluated = number
+        return bad
+
     def _evaluate(self) -> Turns[tuple[int, str] | None]:
         """Score the generator on the selection sample, and keep its weights where it is the best so far."""
         network, number = self.trainer.game.sampler(), self.trainer.number
         if flaw := self.evaluator.flaw(network):
             return number, flaw
         first = self.run.evaluation.metrics[0]
-        selection = yield from self.evaluator.score(network, "select", (first,))
+        selection = yield from self._stoppable(self.evaluator.score(network, "select", (first,)))
         self.log.write({"step": number, "selection": selection})
         self.tell(Event(kind="evaluated", step=number, values=dict(selection)))
         place = rank(selection, first)
@@ -197,7 +209,22 @@ class Job:
         return None
 
     def _report(self, network: torch.nn.Module) -> Turns[Score]:
-        return self.evaluator.score(network, "report", self.run.evaluation.metrics)
+        return self._stoppable(self.evaluator.score(network, "report", self.run.evaluation.metrics))
+
+    def _stoppable(self, turns: Turns[T]) -> Turns[T]:
+        """Let scoring be stopped between two turns; it begins anew when the run goes on."""
+        while True:
+            try:
+                next(turns)
+            except StopIteration as end:
+                return end.value
+            if self.stopping():
+                self._stop()
+            yield
+
+    def _stop(self) -> NoReturn:
+        self._checkpoint()
+        raise Interrupted(f"stopped at step {self.trainer.number}")
 
     def _result(self, diverged: tuple[int, str] | None) -> Turns[Result]:
         trainer, progress = self.trainer, self.progress

@@ -169,10 +169,11 @@ class AtWork:
 
     def listen(self) -> None:
         """Hand on what the job has told since. The file is opened anew: so a shared folder shows what is new."""
-        with suppress(FileNotFoundError), self.events.open("rb") as lines:
-            lines.seek(self.heard)
-            for line in lines:
-                if not line.endswith(b"\n"):  # not yet written to its end, or cut by a kill
-                    break
-                self.heard += len(line)
+        told = b""
+        with suppress(FileNotFoundError), self.events.open("rb") as events:
+            events.seek(self.heard)
+            told = events.read()
+        for line in told[: told.rfind(b"\n") + 1].splitlines():  # the last one is not yet written to its end, or cut
+            self.heard += len(line) + 1
+            with suppress(msgspec.DecodeError):  # of a full disk
                 self.errand.hear(msgspec.json.decode(line, type=Event))

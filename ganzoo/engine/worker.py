@@ -36,7 +36,7 @@ class Stop:
 def main() -> int:
     """Carry out the task in the first file that the command line names, and tell events in the second."""
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.ask)
     task = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Task)
     with Path(sys.argv[2]).open("ab", buffering=0) as events:
@@ -52,11 +52,12 @@ def _carry_out(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
     except Interrupted:
         return INTERRUPTED
     except GanzooError as error:
-        tell(failure(error))
-        return REFUSED
+        code, event = REFUSED, failure(error)
     except (Exception, SystemExit) as error:  # a component may raise anything
-        tell(failure(error))
-        return FAILED
+        code, event = FAILED, failure(error)
+    for number in range(len(task.runs) if task.kind == "run" else 1):  # it was none of a run's own
+        tell(msgspec.structs.replace(event, run=number))
+    return code
 
 
 def _work(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:

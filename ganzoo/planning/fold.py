@@ -45,10 +45,10 @@ def fold(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
     return values, sources
 
 
-def separate(recipe: dict[str, Any], chosen: Sequence[Chosen]) -> list[str]:
+def separate(recipe: dict[str, Any], sources: dict[str, str], chosen: Sequence[Chosen]) -> list[str]:
     """Take a joint pass of real and generated images back where that would be another algorithm; say why."""
     reasons = [f"{one.name}: {why}" for one in chosen for trait, why in COUPLING.items() if trait in one.provides]
     if not recipe["joint_pass"] or not reasons:
         return []
-    recipe["joint_pass"] = False
+    recipe["joint_pass"], sources["joint_pass"] = False, "ganzoo"
     return [f"joint pass = no ({'; '.join(reasons)})"]

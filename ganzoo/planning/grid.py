@@ -162,7 +162,7 @@ def _combine(
     layers = [Layer(one.name, one.recipe) for one in (data.chosen, *settled)]
     layers += [Layer(f"{one.name}, as given", one.given_recipe) for one in (data.chosen, *settled)]
     recipe, sources = fold((*layers, *asked))
-    adjustments += separate(recipe, settled)
+    adjustments += separate(recipe, sources, settled)
     if recipe["batch_size"] > data.info.train:
         batch = f"batch size {recipe['batch_size']} exceeds the {data.info.train} training images"
         reasons.append(f"{batch}; lower it with --batch-size")

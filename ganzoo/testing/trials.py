@@ -24,7 +24,7 @@ PATIENCE = 60.0
 GONE_SECONDS = 5.0
 """How long it may take until nothing is left of a job that has ended."""
 What = Literal["well", "fail", "wait", "deaf", "missing"]
-"""To end with 0, with 7, at SIGTERM with 3, at SIGKILL alone; or a program that is not there."""
+"""To end with 0, with 7, at SIGTERM or SIGHUP with 3, at SIGKILL alone; or a program that is not there."""
 SCRIPT = """
 import fcntl, os, signal, sys, time
 from pathlib import Path
@@ -34,7 +34,8 @@ fcntl.flock(lock, fcntl.LOCK_EX)
 def stop(*_):
     Path(f"{place}.saved").touch()
     os._exit(3)
-signal.signal(signal.SIGTERM, signal.SIG_IGN if what == "deaf" else stop)
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_IGN if what == "deaf" else stop)
 with open(f"{place}.ran", "a") as ran:
     ran.write(os.getcwd() + " " + os.environ.get("GANZOO_TRIAL", "") + chr(10))
 print("said by " + place.name, flush=True)

@@ -20,45 +20,55 @@ class Fast(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Carry a function out."""
-        return OWN.get(func, func)(*args, **(kwargs or {}))
+        own = OWN.get(func, func)
+        if own is not func and torch._C._are_functorch_transforms_active():  # pyright: ignore[reportPrivateUsage]
+            own = func  # torch.func knows PyTorch's own functions alone
+        return own(*args, **(kwargs or {}))
 
 
 def convolve(
-    x: Tensor, w: Tensor, b: Tensor | None = None,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
     """Do as `torch.conv2d` does, where its gradients have faster kernels."""
-    place = _place(x, w, stride, padding, dilation, groups)
-    if place and torch.is_grad_enabled():
-        side = [smaller(whole, place) for whole in x.shape[2:]]
-        faster = (x.requires_grad and folds(w.shape[1], place)) or (
-            w.requires_grad and multiplies(_dtype(x), side, place)
+    place = _place(input, weight, stride, padding, dilation, groups)
+    if place and torch.is_grad_enabled() and _fits(input, weight, bias, inputs=1):
+        side = [smaller(whole, place) for whole in input.shape[2:]]
+        faster = (input.requires_grad and folds(weight.shape[1], place)) or (
+            weight.requires_grad and multiplies(_dtype(input), side, place)
         )
         if faster:
-            return Down.apply(*_cast(x, w, b), place)
-    return torch.conv2d(x, w, b, stride, padding, dilation, groups)
+            return Down.apply(*_cast(input, weight, bias), place)
+    return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def convolve_back(
-    x: Tensor, w: Tensor, b: Tensor | None = None,
+    input: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Tensor:  # fmt: skip
     """Do as `torch.conv_transpose2d` does, where it or its gradients have faster kernels."""
-    place = _place(x, w, stride, padding, dilation, groups)
-    if place:
-        extra = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * 2
-        learns = torch.is_grad_enabled() and w.requires_grad
-        if folds(w.shape[1], place) or (learns and multiplies(_dtype(x), x.shape[2:], place)):
-            side = tuple(transposed(part, place) + more for part, more in zip(x.shape[2:], extra, strict=True))
-            return Up.apply(*_cast(x, w, b), side, place)
-    return torch.conv_transpose2d(x, w, b, stride, padding, output_padding, groups, dilation)
+    place = _place(input, weight, stride, padding, dilation, groups)
+    extra = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * 2
+    plain = len(extra) == 2 and place is not None and max(extra) < place.stride
+    if place and plain and _fits(input, weight, bias, inputs=0):
+        learns = torch.is_grad_enabled() and weight.requires_grad
+        if folds(weight.shape[1], place) or (learns and multiplies(_dtype(input), input.shape[2:], place)):
+            side = tuple(transposed(part, place) + more for part, more in zip(input.shape[2:], extra, strict=True))
+            return Up.apply(*_cast(input, weight, bias), side, place)
+    return torch.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def flatten(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Do as `torch.flatten` does; the gradient of images has the images' layout, as else all behind it is slow."""
-    if x.is_cpu and x.requires_grad and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
+    copied = x.ndim == 4 and start_dim == 1 and x.shape[2] * x.shape[3] > 1  # what is no copy may be changed in place
+    if copied and x.is_cpu and x.requires_grad and x.is_contiguous(memory_format=torch.channels_last):
         x = Layout.apply(x)
-    return torch.flatten(x, *args, **kwargs)
+    return torch.flatten(x, start_dim, end_dim)
+
+
+def flatten_function(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Do as `flatten` does, called as `torch.flatten` is."""
+    return flatten(input, start_dim, end_dim)
 
 
 def unflatten(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -84,7 +94,7 @@ class Layout(Function):
 OWN: Mapping[Any, Callable[..., Tensor]] = {
     torch.conv2d: convolve,
     torch.conv_transpose2d: convolve_back,
-    torch.flatten: flatten,
+    torch.flatten: flatten_function,
     Tensor.flatten: flatten,
     Tensor.unflatten: unflatten,
 }
@@ -98,6 +108,13 @@ def _place(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, group
     if any(len(one) != 2 or one[0] != one[1] for one in pairs) or pairs[3] != (1, 1):
         return None
     return Place(*(one[0] for one in pairs[:3]))
+
+
+def _fits(x: Tensor, w: Tensor, b: Tensor | None, inputs: int) -> bool:
+    """Whether PyTorch would take these; `inputs` is the dimension of the weights' input channels."""
+    same = torch.is_autocast_enabled("cpu") or all(one.dtype == x.dtype for one in (w, b) if one is not None)
+    outputs = w.shape[1 - inputs]
+    return same and x.shape[1] == w.shape[inputs] and (b is None or b.shape == (outputs,))
 
 
 def _dtype(x: Tensor) -> torch.dtype:

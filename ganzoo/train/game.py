@@ -71,8 +71,10 @@ class Game:
             features = body(seen) if twice else self.once(body, (seen,), self.bf16)
         labels = step.labels if self.setting.classes else None
         logits = head(features, labels if labels is None else _joined([labels] * len(batches)))
-        parts = zip(batches, logits.chunk(len(batches)), features.chunk(len(batches)), strict=True)
-        return [self._concluded(Verdict(*found), images, step) for images, *found in parts]
+        verdicts = (
+            Verdict(*found) for found in zip(*(_parted(of, len(batches)) for of in (logits, features)), strict=True)
+        )
+        return [self._concluded(verdict, images, step) for verdict, images in zip(verdicts, batches, strict=True)]
 
     def _augmented(self, images: Tensor, step: Step) -> Tensor:
         for _, trick in self.tricks:
@@ -116,6 +118,12 @@ def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Callabl
 
 def _joined(batches: Sequence[Tensor]) -> Tensor:
     return batches[0] if len(batches) == 1 else torch.cat(list(batches))
+
+
+def _parted(whole: Tensor, parts: int) -> list[Tensor]:
+    """Undo `_joined`; what a trick is given it may change in place."""
+    size = len(whole) // parts
+    return [whole] if parts == 1 else [whole[size * part : size * (part + 1)] for part in range(parts)]
 
 
 def build_game(run: Run, device: torch.device, seed: int) -> Game:

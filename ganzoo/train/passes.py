@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any, cast
 
 import torch
@@ -14,8 +15,8 @@ from ganzoo.errors import one_line
 
 Pass = Callable[[nn.Module, tuple[Any, ...], bool], Tensor]
 """A network, its inputs, and whether it runs in bfloat16 -> its output in float32."""
-RECOMPILATIONS = 64
-"""Of a pass, in one process: networks of several runs, each with and without gradients for its weights."""
+RECOMPILATIONS = 32
+"""Of a run's passes: its networks, each with and without gradients for its weights, in eval mode or not."""
 
 
 def through(network: nn.Module, inputs: tuple[Any, ...], bf16: bool) -> Tensor:
@@ -55,19 +56,22 @@ class Compiled:
     def __init__(self, tell: Callable[[str], None]) -> None:
         """Compile nothing yet; `tell` is told why networks are not compiled, once, where they are not."""
         torch._dynamo.config.cache_size_limit = RECOMPILATIONS
-        self.compiled = torch.compile(_bare, dynamic=False)
+        torch._dynamo.config.fail_on_recompile_limit_hit = True  # and be told, not left as it is in silence
+        torch._inductor.config.fallback_random = True  # dropout draws what it draws elsewhere
+        own = FunctionType(_bare.__code__.replace(), globals())  # recompilations are counted by code, and so by run
+        self.compiled = torch.compile(own, dynamic=False)
         self.tell = tell
         self.failed = False
 
     def __call__(self, network: nn.Module, inputs: tuple[Any, ...], bf16: bool) -> Tensor:
         """Do what `through` does."""
-        if not self.failed:
+        if self.failed:
+            return through(network, inputs, bf16)
+        with _computed_weights(network):
             try:
-                with _computed_weights(network):
-                    return self.compiled(network, inputs, bf16)
+                return self.compiled(network, inputs, bf16)
             except Exception as error:  # no compiler, or whatever a network does that it cannot follow
-                output = through(network, inputs, bf16)
+                output = _bare(network, inputs, bf16)
                 self.failed = True
                 self.tell(f"networks are not compiled: {one_line(error)[:300]}")
                 return output
-        return through(network, inputs, bf16)
