@@ -55,9 +55,12 @@ class Compiled:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         """Compile nothing yet; `tell` is told why networks are not compiled, once, where they are not."""
-        torch._dynamo.config.cache_size_limit = RECOMPILATIONS
-        torch._dynamo.config.fail_on_recompile_limit_hit = True  # and be told, not left as it is in silence
-        torch._inductor.config.fallback_random = True  # dropout draws what it draws elsewhere
+        from torch._dynamo import config as tracing  # noqa: PLC0415  (they take seconds)
+        from torch._inductor import config as compiling  # noqa: PLC0415
+
+        tracing.cache_size_limit = RECOMPILATIONS
+        tracing.fail_on_recompile_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
+        compiling.fallback_random = True  # dropout draws what it draws elsewhere
         own = FunctionType(_bare.__code__.replace(), globals())  # recompilations are counted by code, and so by run
         self.compiled = torch.compile(own, dynamic=False)
         self.tell = tell
