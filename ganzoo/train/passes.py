@@ -59,7 +59,7 @@ class Compiled:
         from torch._inductor import config as compiling  # noqa: PLC0415
 
         tracing.cache_size_limit = RECOMPILATIONS
-        tracing.fail_on_recompile_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
+        tracing.fail_on_cache_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
         compiling.fallback_random = True  # dropout draws what it draws elsewhere
         own = FunctionType(_bare.__code__.replace(), globals())  # recompilations are counted by code, and so by run
         self.compiled = torch.compile(own, dynamic=False)
