@@ -75,7 +75,7 @@ def test_where_compiling_ends_a_run_says_so(monkeypatch, double):
     monkeypatch.setattr(passes, "RECOMPILATIONS", 1)
     told: list[str] = []
     trained(made(COMPILED, CPU, told.append, model="mlp"), 2)
-    assert len(told) == 1 and "recompile_limit" in told[0]
+    assert len(told) == 1 and "RecompileLimitHit" in told[0]
 
 
 def test_a_verdict_may_be_changed_in_place():
