@@ -81,9 +81,11 @@ def test_where_compiling_ends_a_run_says_so(monkeypatch, double):
 def test_a_verdict_may_be_changed_in_place():
     one = made(EAGER, CPU, model=PLAIN)
     step = one._player_step("discriminator", 0, Batch(*(torch.randn(4, 3, 32, 32) for _ in "rf"), torch.zeros(4), None))
-    step.judge(step.real).logits.mul_(2)
-    step.judged_together_by = one.game.judge_together
-    step.judge(step.fake).logits.mul_(2)
+    for together in (None, one.game.judge_together):
+        step.judged_together_by, step._verdicts = together, []
+        before = step.judge(step.fake).logits.clone()
+        step.judge(step.fake).logits.mul_(2)
+        assert torch.equal(step.judge(step.fake).logits, 2 * before)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ fi
 case $load in
 none) ;;
 mnist) tar -czf .carry/data/mnist.tar.gz -C "$data" MNIST ;;
-cifar10-1) head -c 53M "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part1 ;;
+cifar10-1) head -c 54M "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part1 ;;
 cifar10-2)
-  tail -c +$((53 * 1024 * 1024 + 1)) "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part2
+  tail -c +$((54 * 1024 * 1024 + 1)) "$data/cifar10-train-32x32.zip" >.carry/data/cifar10-train.part2
   cp "$data/cifar10-test-32x32.zip" .carry/data/
   ;;
 *) echo "no load called $load" >&2 && exit 2 ;;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,13 @@ import msgspec
 import torch
 from filelock import FileLock
 
+from ganzoo.engine.evaluator import Turns
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, finished
-
-Turns = Generator[None, None, Result]
 
 
 class Crew:
@@ -43,7 +42,7 @@ class Crew:
                     if self._ends(number, turns):
                         del working[number]
 
-    def _turns(self, number: int, run: Run, folder: Path) -> Turns:
+    def _turns(self, number: int, run: Run, folder: Path) -> Turns[Result]:
         """Carry a run out, in turns; the first builds it."""
         with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
             done = finished(folder)
@@ -53,7 +52,7 @@ class Crew:
             job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
 
-    def _ends(self, number: int, turns: Turns) -> bool:
+    def _ends(self, number: int, turns: Turns[Result]) -> bool:
         """Give a run its next turn; return whether that was its last, and tell how it ended."""
         try:
             next(turns)

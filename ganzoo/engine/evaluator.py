@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,9 @@ PICTURE_POINTS = 2000
 LOOK_SECONDS = 0.0005
 """How long a turn waits for a computation that goes on beside it."""
 
-Turns = Generator[None, None, Score]
+T = TypeVar("T")
+Turns = Generator[None, None, T]
+"""What is done in turns, and comes of it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Evaluator:
         self.seconds = 0.0
         """That its turns took, and what was computed beside those of others."""
 
-    def score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns:
+    def score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns[Score]:
         """Draw samples and return their score; the same purpose means the same latents and classes."""
         turns = self._score(network, purpose, metrics)
         while True:
@@ -65,7 +68,7 @@ class Evaluator:
                 self.seconds += time.perf_counter() - started
             yield
 
-    def _score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns:
+    def _score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns[Score]:
         extraction = Extraction(self.prepared.extractor, metrics)
         for images in self.samples(network, self.run.evaluation.samples, purpose):
             extraction.add(images)
@@ -75,7 +78,7 @@ class Evaluator:
             found |= yield from self._compute(name, fake)
         return found
 
-    def _compute(self, name: str, fake: Evidence) -> Turns:
+    def _compute(self, name: str, fake: Evidence) -> Turns[Score]:
         """Compute a metric: beside the others' turns where it is the processor that does so."""
         compute = partial(COMPUTE[name], fake, self.prepared.reference.evidence)
         if not self.shared or name in ON_DEVICE:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from ganzoo.data.load import load_dataset
-from ganzoo.engine.evaluator import Evaluator, Prepared
+from ganzoo.engine.evaluator import Evaluator, Prepared, T, Turns
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.profile import StepProfiler
@@ -31,8 +31,6 @@ from ganzoo.train.execution import choose
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
-T = TypeVar("T")
-Turns = Generator[None, None, T]
 CHECKPOINT_SECONDS = 30.0
 FORMAT = 2
 """Of checkpoints: another one's cannot be continued."""

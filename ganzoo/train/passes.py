@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType
 from typing import Any, cast
 
 import torch
@@ -15,8 +14,8 @@ from ganzoo.errors import one_line
 
 Pass = Callable[[nn.Module, tuple[Any, ...], bool], Tensor]
 """A network, its inputs, and whether it runs in bfloat16 -> its output in float32."""
-RECOMPILATIONS = 32
-"""Of a run's passes: its networks, each with and without gradients for its weights, in eval mode or not."""
+RECOMPILATIONS = 512
+"""Of a pass, in one process: networks of all its runs, each with and without gradients for its weights."""
 
 
 def through(network: nn.Module, inputs: tuple[Any, ...], bf16: bool) -> Tensor:
@@ -58,11 +57,10 @@ class Compiled:
         from torch._dynamo import config as tracing  # noqa: PLC0415  (they take seconds)
         from torch._inductor import config as compiling  # noqa: PLC0415
 
-        tracing.cache_size_limit = RECOMPILATIONS
+        tracing.cache_size_limit = tracing.accumulated_cache_size_limit = RECOMPILATIONS
         tracing.fail_on_cache_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
         compiling.fallback_random = True  # dropout draws what it draws elsewhere
-        own = FunctionType(_bare.__code__.replace(), globals())  # recompilations are counted by code, and so by run
-        self.compiled = torch.compile(own, dynamic=False)
+        self.compiled = torch.compile(_bare, dynamic=False)  # runs of a process share what fits several
         self.tell = tell
         self.failed = False
 
