@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 from equality import difference, made, trained
+from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm
 
 import ganzoo
 from ganzoo.engine.machine import environment
 from ganzoo.train import passes
+from ganzoo.train.apart import apart as norms_apart
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.step import Batch
+from ganzoo.train.trainer import PLAYERS, Trainer
 
 CPU = torch.device("cpu")
 COMPILED = Execution(channels_last=True, compiled=True)
@@ -36,8 +41,53 @@ def traced(monkeypatch) -> None:
     ],
 )
 def test_compiled_networks_give_the_numbers_of_eager(request_, double):
-    eager, compiled = (trained(made(mode, CPU, pytest.fail, **request_), 3) for mode in (EAGER, COMPILED))
-    assert difference(eager, compiled) < 1e-9
+    eager, compiled = (made(mode, CPU, pytest.fail, **request_) for mode in (EAGER, COMPILED))
+    assert difference(trained(eager, 3), trained(compiled, 3)) < 1e-9
+    assert apart(eager, compiled) < 1e-9
+
+
+def apart(one: Trainer, two: Trainer) -> float:
+    """Return how far the networks' weights and buffers are apart at most."""
+    pairs = [zip(*(run.modules[player].state_dict().values() for run in (one, two)), strict=True) for player in PLAYERS]
+    return max((a - b).abs().max().item() for both in pairs for a, b in both)
+
+
+class Drifts(nn.Module):
+    """A parametrisation that puts a new tensor in place of its buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, weight):
+        self.seen = self.seen + 1
+        return weight * self.seen
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("bf16", [False, True])
+def test_computed_weights_keep_their_state_and_are_computed_once_a_pass(bf16):
+    plain, compiled = (parametrize.register_parametrization(nn.Linear(3, 3), "weight", Drifts()) for _ in range(2))
+    compiled.load_state_dict(plain.state_dict())
+    before, run, x = plain.parametrizations.weight[0].seen, passes.Compiled(pytest.fail), torch.randn(2, 3)
+    for _ in range(2):
+        outputs = [
+            carry_out(passes.judged, network, lambda features, _: features.sum(1), x, None, 1, bf16=bf16)[0][0]
+            for carry_out, network in ((passes.directly, plain), (run, compiled))
+        ]
+        assert torch.allclose(*outputs, rtol=1e-2 if bf16 else 1e-6)
+        assert all(one.given is None for one in passes.computed_weights([plain, compiled]))
+    assert [one.parametrizations.weight[0].seen for one in (plain, compiled)] == [before + 2] * 2
+
+
+def test_a_weight_is_computed_anew_after_a_pass_that_failed():
+    network = spectral_norm(nn.Linear(3, 2))
+    with pytest.raises(RuntimeError, match="shapes"):
+        passes.directly(passes.judged, network, network, torch.ones(1, 4), None, 1, bf16=True)
+    before = network.weight
+    with torch.no_grad():
+        network.parametrizations.weight.original.add_(torch.randn(2, 3))
+    assert not torch.equal(before, network.weight)
 
 
 @pytest.mark.usefixtures("traced")
@@ -51,7 +101,7 @@ def test_compiled_spectral_norm_stays_in_float32():
 
 
 def test_where_networks_cannot_be_compiled_a_run_says_why_once_and_goes_on(monkeypatch, double):
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("no compiler\nhere")
 
     monkeypatch.setattr(passes.torch, "compile", lambda *_, **__: broken)
@@ -64,9 +114,9 @@ def test_where_networks_cannot_be_compiled_a_run_says_why_once_and_goes_on(monke
 def test_what_a_network_raises_is_its_own_and_not_the_compilers():
     told: list[str] = []
     run = passes.Compiled(told.append)
-    run.compiled = passes.through
+    run.compiled[passes.generated] = passes.generated
     with pytest.raises(RuntimeError, match="shapes"):
-        run(torch.nn.Linear(2, 2), (torch.ones(1, 3),), False)
+        run(passes.generated, lambda z, _: torch.nn.Linear(2, 2)(z), torch.ones(1, 3), None, bf16=False)
     assert not told and not run.failed
 
 
@@ -91,36 +141,75 @@ def test_a_verdict_may_be_changed_in_place():
 @pytest.mark.parametrize(
     "request_",
     [
+        {},
         {"model": PLAIN},
+        {"model": "mlp:critic_norm=batch", "loss": "hinge"},
         {"loss": "wgan-gp"},
-        {"model": PLAIN, "loss": "rpgan"},
+        {"loss": "rpgan"},
+        {"trick": "feature-matching,virtual-batch-norm:reference=8"},
         {"model": PLAIN, "trick": "r1:interval=2,projection"},
-        {"model": PLAIN, "trick": "ada:images=2000,packing"},
+        {"trick": "ada:images=2000,packing"},
     ],
 )
 def test_one_pass_for_both_batches_changes_no_number(request_, double):
-    apart, joint = made(EAGER, CPU, **request_), made(EAGER, CPU, recipe={"joint_pass": True}, **request_)
+    separate, joint = made(EAGER, CPU, **request_), made(EAGER, CPU, recipe={"joint_pass": True}, **request_)
     passes_ = [0, 0]
-    for number, one in enumerate((apart, joint)):
+    for number, one in enumerate((separate, joint)):
         one.game.networks.body.register_forward_hook(
             lambda *_, number=number: passes_.__setitem__(number, passes_[number] + 1)
         )
-    assert difference(trained(apart, 4), trained(joint, 4)) < 1e-9
+    assert difference(trained(separate, 4), trained(joint, 4)) < 1e-9
+    assert apart(separate, joint) < 1e-9
     assert passes_[0] - passes_[1] == 4 * joint.run.recipe["n_critic"]
 
 
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("model", ["dcgan:width=8", "mlp:critic_norm=batch"])
+def test_one_compiled_pass_normalises_each_batch_by_itself(model, double):
+    eager, compiled = (
+        made(mode, CPU, pytest.fail, model=model, recipe={"joint_pass": joint})
+        for mode, joint in ((EAGER, False), (COMPILED, True))
+    )
+    assert difference(trained(eager, 3), trained(compiled, 3)) < 1e-9
+    assert apart(eager, compiled) < 1e-9
+
+
 @pytest.mark.parametrize(
-    ("request_", "reason"),
+    "settings", [{}, {"momentum": None}, {"affine": False}, {"track_running_stats": False}, {"momentum": 0.0}]
+)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_batch_norm_of_two_batches_is_two(settings, training, dtype):
+    torch._dynamo.reset()
+    alone, eager, compiled = (nn.BatchNorm2d(3, **settings).train(training) for _ in range(3))
+    precision = torch.float64 if dtype == torch.float64 else torch.float32
+    x, scale = torch.randn(6, 3, 4, 4, dtype=dtype), torch.randn(6, 3, 4, 4, dtype=dtype)
+    found = []
+    for one, way in ((alone, "alone"), (eager, "eager"), (compiled, "compiled")):
+        one.to(precision)
+        run = torch.compile(one, backend="aot_eager") if way == "compiled" else one
+        input = x.clone().requires_grad_()
+        with norms_apart(one, 1 if way == "alone" else 2):
+            output = torch.cat([run(input[:3]), run(input[3:])]) if way == "alone" else run(input)
+        (output * scale).sum().backward()
+        found.append([output, input.grad, *(p.grad for p in one.parameters()), *one.buffers()])
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert a.dtype == b.dtype
+            assert torch.allclose(
+                a, b, rtol=1e-9 if dtype == torch.float64 else 0.05, atol=1e-9 if dtype == torch.float64 else 0.05
+            )
+
+
+@pytest.mark.parametrize(
+    ("trick", "reason"),
     [
-        ({"model": "dcgan"}, "dcgan: its batch norm would mix real and generated images"),
-        (
-            {"model": PLAIN, "trick": "minibatch-stddev"},
-            "minibatch-stddev: it compares the images of a pass, which would be real and generated ones",
-        ),
+        (trick, f"{trick}: it compares the images of a pass, which would be real and generated ones")
+        for trick in ("minibatch-stddev", "minibatch-discrimination")
     ],
 )
-def test_batches_that_would_mix_are_not_joined(request_, reason):
-    (run,) = ganzoo.plan(dataset="digits", loss="bce", recipe={"joint_pass": True}, **request_).runs
+def test_batches_that_would_mix_are_not_joined(trick, reason):
+    (run,) = ganzoo.plan(dataset="digits", model="dcgan", loss="bce", trick=trick, recipe={"joint_pass": True}).runs
     assert run.recipe["joint_pass"] is False and run.adjustments == (f"joint pass = no ({reason})",)
 
 

@@ -235,6 +235,11 @@ PLUGINS = {
         TRICK + 'n = 0\n    def discriminator(self, step):\n        self.n += 1\n        return {"drift": self.n * step.judge(step.real).logits.square().mean()}',
     ),
     # architectures
+    "a batch norm of its own that does not say so": Wrong(
+        "architecture", "one-pass", "beside other images the same ones have other logits",
+        BUILD + 'return changed(setting, "body", lambda features: features - features.mean(0))',
+        more=', provides=("critic-norm:batch",)',
+    ),
     "images of another size": Wrong(
         "architecture", "shapes", "images have shape (4, 1, 16, 8), not (4, 1, 8, 8)",
         BUILD + 'return changed(setting, "generator", lambda images: torch.cat([images, images], 2))',

@@ -105,8 +105,9 @@ def main() -> None:
             found = contestants(case, batch, device, tuple(given.modes.split(",")))
             print(table(case, batch, found, device, given.rounds, given.seconds, given.busy), flush=True)
             if given.together:
+                found = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
                 counts = list(map(int, given.together.split(",")))
-                print(together(case, batch, device, counts, given.rounds, given.seconds), flush=True)
+                print(together(case, batch, device, found, counts, given.rounds, given.seconds), flush=True)
 
 
 def plan(case: Case, batch: int, seeds: int = 1, joined: bool = False) -> Sequence[Run]:
@@ -122,25 +123,43 @@ def noise() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (COUNT, 3, 32, 32), dtype=np.uint8)
 
 
+class Way(NamedTuple):
+    """How ganzoo trains."""
+
+    execution: Execution
+    joined: bool
+    """Whether the recipe computes less: images are reused, and real and generated ones share a pass."""
+
+
+def ways(device: torch.device, modes: tuple[str, ...], kinds: tuple[str, ...] = ("",)) -> dict[str, Way]:
+    """Return those that a device has, of these modes and kinds, each given by how its name begins."""
+    found: dict[str, Way] = {}
+    for name, execution in MODES.items():
+        if name.startswith(modes) and name.startswith(kinds) and (device.type == "cuda" or not execution.graph):
+            found[name] = Way(execution, joined=False)
+            if name in FASTEST[device.type]:
+                found[name + JOINED] = Way(execution, joined=True)
+    return found
+
+
 def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, ...]) -> dict[str, Contestant]:
     """Return the tutorial loop, the peers that are installed, and ganzoo in each of the modes that the device has."""
     pixels = noise()
-    runs = plan(case, batch, seeds=torch.get_num_threads() if device.type == "cpu" else 1)
-    run, (joined,) = runs[0], plan(case, batch, joined=True)
+    (run,) = plan(case, batch)
+    cores = torch.get_num_threads() if device.type == "cpu" else 1
 
     def tutorial() -> Tutorial:
         networks = build_target(run.architecture.component)(run.architecture.typed_params, Setting((3, 32, 32)))
         return Tutorial(networks, case.loss, case.n_critic, batch, pixels, device)
 
     found: dict[str, Contestant] = {"tutorial loop": tutorial(), **peers(tutorial, case.loss)}
-    for name, execution in MODES.items():
-        if name.startswith(modes) and (device.type == "cuda" or not execution.graph):
-            found[name] = Trainer(run, Images(pixels, None), device, 10**6, execution, print)
-            if name in FASTEST[device.type]:
-                found[name + JOINED] = Trainer(joined, Images(pixels, None), device, 10**6, execution, print)
-    if len(runs) > 1:
-        for name in (name for name in FASTEST["cpu"] if name.startswith(modes)):
-            found[f"{len(runs)} runs of a thread, {name}"] = Grid(runs, MODES[name], pixels)
+    for name, way in ways(device, modes).items():
+        (one,) = plan(case, batch, joined=way.joined)
+        found[name] = Trainer(one, Images(pixels, None), device, 10**6, way.execution, print)
+    if cores > 1:
+        for name, way in ways(device, modes, FASTEST["cpu"]).items():
+            runs = plan(case, batch, cores, way.joined)
+            found[f"{cores} runs of a thread, {name}"] = Grid(runs, way.execution, pixels)
     return found
 
 
@@ -193,10 +212,15 @@ class Together:
                 trainer.step()
 
 
-def together(case: Case, batch: int, device: torch.device, counts: list[int], rounds: int, seconds: float) -> str:
+def together(
+    case: Case, batch: int, device: torch.device, by: dict[str, Way], counts: list[int], rounds: int, seconds: float
+) -> str:
     """Measure how fast several runs are at once, in turn with one alone, and return the table."""
-    names = [name for name in MODES if name.startswith(("graph", "compiled"))]
-    found = {(name, n): Together(plan(case, batch, n), MODES[name], device) for name in names for n in counts}
+    found = {
+        (name, n): Together(plan(case, batch, n, way.joined), way.execution, device)
+        for name, way in by.items()
+        for n in counts
+    }
     speeds: dict[tuple[str, int], list[float]] = {key: [] for key in found}
     for number in range(rounds + 1):
         for (name, n), one in found.items():

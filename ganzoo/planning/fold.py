@@ -10,10 +10,7 @@ from ganzoo.api import Recipe
 from ganzoo.planning.request import Layer
 from ganzoo.registry.compatibility import Chosen
 
-COUPLING = {
-    "critic-norm:batch": "its batch norm would mix real and generated images",
-    "couples-samples": "it compares the images of a pass, which would be real and generated ones",
-}
+COUPLING = {"couples-samples": "it compares the images of a pass, which would be real and generated ones"}
 """Traits of what must not see real and generated images in one pass, with the reason."""
 
 BASE = Recipe(

@@ -140,7 +140,7 @@ def _memory_formats_are_no_matter(subject: Subject) -> None:
     "one-pass",
     ("architecture", "trick"),
     "training",
-    fix='judge each sample by itself, or let the spec provide "couples-samples", or "critic-norm:batch" for batch norm',
+    fix='judge each sample by itself, take a batch norm of PyTorch, or let the spec provide "couples-samples"',
 )
 def _a_sample_is_judged_by_itself(subject: Subject) -> None:
     """With the recipe's joint_pass real and generated images share a pass: none may be judged by what is beside it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,7 +16,8 @@ from ganzoo.api import Loss, Networks, Player, Setting, Step, Trick, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
-from ganzoo.train.passes import Pass, through
+from ganzoo.train.apart import apart
+from ganzoo.train.passes import Network, Passes, directly, generated, judged
 from ganzoo.train.seeds import derive
 
 Built = TypeVar("Built")
@@ -34,8 +35,8 @@ class Game:
     """Trainable parts that tricks add, by the player that trains them."""
     bf16: bool = False
     """Run the generator and the discriminator's body in bfloat16, except where they are differentiated twice."""
-    once: Pass = through
-    """A pass through either where it is differentiated once."""
+    once: Passes = directly
+    """Carries out the passes that are differentiated once."""
 
     def latents(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw z of shape (count, latent): standard normal, then as the tricks change it."""
@@ -46,8 +47,8 @@ class Game:
 
     def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32."""
-        run = through if z.requires_grad else self.once
-        return run(self.networks.generator, (z, labels if self.setting.classes else None), self.bf16)
+        run = directly if z.requires_grad else self.once
+        return run(generated, self.networks.generator, z, labels if self.setting.classes else None, bf16=self.bf16)
 
     def judge(self, images: Tensor, step: Step, weights: Mapping[str, Tensor] | None = None) -> Verdict:
         """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights."""
@@ -64,16 +65,15 @@ class Game:
         differentiated = any(images.requires_grad for images in batches)
         twice = weights is not None or (step.player == "discriminator" and differentiated)
         seen = _joined([self._augmented(images, step) for images in batches])
-        body, head = self.networks.body, self.networks.head
+        labels = _joined([step.labels] * len(batches)) if self.setting.classes and step.labels is not None else None
+        body: Network = self.networks.body
+        head: Network = self.networks.head
         if weights is not None:
-            features, head = _at(body, "body", weights)(seen), _at(head, "head", weights)
-        else:
-            features = body(seen) if twice else self.once(body, (seen,), self.bf16)
-        labels = step.labels if self.setting.classes else None
-        logits = head(features, labels if labels is None else _joined([labels] * len(batches)))
-        verdicts = (
-            Verdict(*found) for found in zip(*(_parted(of, len(batches)) for of in (logits, features)), strict=True)
-        )
+            body, head = _at(body, "body", weights), _at(head, "head", weights)
+        run, bf16 = (directly, False) if twice else (self.once, self.bf16)
+        with apart(self.networks.body, len(batches)), apart(self.networks.head, len(batches)):
+            found = run(judged, body, head, seen, labels, len(batches), bf16=bf16)
+        verdicts = (Verdict(*one) for one in found)
         return [self._concluded(verdict, images, step) for verdict, images in zip(verdicts, batches, strict=True)]
 
     def _augmented(self, images: Tensor, step: Step) -> Tensor:
@@ -110,7 +110,7 @@ class Game:
         return network
 
 
-def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Callable[..., Tensor]:
+def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Network:
     """Return a part of the discriminator as a function, at those of the weights that are its own."""
     own = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
     return lambda *inputs: functional_call(network, own, inputs)
@@ -118,12 +118,6 @@ def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Callabl
 
 def _joined(batches: Sequence[Tensor]) -> Tensor:
     return batches[0] if len(batches) == 1 else torch.cat(list(batches))
-
-
-def _parted(whole: Tensor, parts: int) -> list[Tensor]:
-    """Undo `_joined`; what a trick is given it may change in place."""
-    size = len(whole) // parts
-    return [whole] if parts == 1 else [whole[size * part : size * (part + 1)] for part in range(parts)]
 
 
 def build_game(run: Run, device: torch.device, seed: int) -> Game:
