@@ -72,7 +72,7 @@ def test_computed_weights_keep_their_state_and_are_computed_once_a_pass(bf16):
     before, run, x = plain.parametrizations.weight[0].seen, passes.Compiled(pytest.fail), torch.randn(2, 3)
     for _ in range(2):
         outputs = [
-            carry_out(passes.judged, network, lambda features, _: features.sum(1), x, None, 1, bf16=bf16)[0][0]
+            carry_out(passes.judged, network, lambda features, _: features.sum(1), [x], None, bf16=bf16)[0][0]
             for carry_out, network in ((passes.directly, plain), (run, compiled))
         ]
         assert torch.allclose(*outputs, rtol=1e-2 if bf16 else 1e-6)
@@ -83,7 +83,7 @@ def test_computed_weights_keep_their_state_and_are_computed_once_a_pass(bf16):
 def test_a_weight_is_computed_anew_after_a_pass_that_failed():
     network = spectral_norm(nn.Linear(3, 2))
     with pytest.raises(RuntimeError, match="shapes"):
-        passes.directly(passes.judged, network, network, torch.ones(1, 4), None, 1, bf16=True)
+        passes.directly(passes.judged, network, network, [torch.ones(1, 4)], None, bf16=True)
     before = network.weight
     with torch.no_grad():
         network.parametrizations.weight.original.add_(torch.randn(2, 3))
@@ -189,7 +189,7 @@ def test_a_batch_norm_of_two_batches_is_two(settings, training, dtype):
         one.to(precision)
         run = torch.compile(one, backend="aot_eager") if way == "compiled" else one
         input = x.clone().requires_grad_()
-        with norms_apart(one, 1 if way == "alone" else 2):
+        with norms_apart([one], 1 if way == "alone" else 2):
             output = torch.cat([run(input[:3]), run(input[3:])]) if way == "alone" else run(input)
         (output * scale).sum().backward()
         found.append([output, input.grad, *(p.grad for p in one.parameters()), *one.buffers()])

@@ -15,13 +15,6 @@ fi
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 date -u
 
-# tests: those that need a GPU.
-tests() {
-  timeout -s INT 150 python3 -m pytest -q -p no:cacheprovider tests/test_cuda.py >"$OUT/tests.txt" 2>&1 || true
-  grep -h "^E  \|FAILED\|passed\|failed" "$OUT/tests.txt" | cut -c1-300 | tail -30 || true
-  date -u
-}
-
 # speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA.
 speed() {
   (cd benchmarks/speed && timeout "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true

@@ -95,7 +95,13 @@ def main() -> None:
     )
     parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
+    parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
+    parser.add_argument("--tune", action="store_true", help="let cuDNN try its kernels and take the fastest")
+    parser.add_argument("--combine", action="store_true", help="let TorchInductor make one kernel of independent ones")
     given = parser.parse_args()
+    torch.backends.cudnn.benchmark = given.tune
+    if given.combine:
+        torch._inductor.config.combo_kernels = True
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
     print(machine(device))
@@ -104,6 +110,8 @@ def main() -> None:
         for batch in map(int, given.batch.split(",")):
             found = contestants(case, batch, device, tuple(given.modes.split(",")))
             print(table(case, batch, found, device, given.rounds, given.seconds, given.busy), flush=True)
+            for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
+                print(kernels(name, found[name], device, given.kernels), flush=True)
             if given.together:
                 found = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
                 counts = list(map(int, given.together.split(",")))
@@ -276,6 +284,30 @@ def launches(one: Contestant) -> int:
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         one.step()
     return sum(event.count for event in profile.key_averages() if event.key in ASKS)
+
+
+def kernels(name: str, one: Contestant, device: torch.device, most: int) -> str:
+    """Return a table of the kernels, or on a CPU the operators, that take most of ten steps."""
+    on_gpu = device.type == "cuda"
+    with torch.profiler.profile() as profile:
+        for _ in range(10):
+            one.step()
+        synchronise(device)
+    found = [
+        (event.self_device_time_total if on_gpu else event.self_cpu_time_total, event)
+        for event in profile.key_averages()
+    ]
+    found = sorted(((time, event) for time, event in found if time), key=lambda pair: -pair[0])
+    whole = sum(time for time, _ in found)
+    lines = [
+        f"{name}: {sum(event.count for _, event in found) / 10:,.0f} kernels a step, {whole / 10:,.0f} us of their own",
+        "\n| kernel | a step | us a step | share |\n|---|---:|---:|---:|",
+        *(
+            f"| `{event.key[:90]}` | {event.count / 10:,.1f} | {time / 10:,.1f} | {time / whole:.1%} |"
+            for time, event in found[:most]
+        ),
+    ]
+    return "\n".join([*lines, ""])
 
 
 def peak(device: torch.device, busy: bool) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import cast
@@ -13,9 +13,10 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 
 @contextmanager
-def apart(network: nn.Module, batches: int) -> Iterator[None]:
-    """Have PyTorch's batch norms in a network normalise so many batches, one behind the other, apart."""
-    norms = [_made(module) for module in network.modules() if isinstance(module, _BatchNorm)]
+def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
+    """Have PyTorch's batch norms in networks normalise so many batches, one behind the other, apart."""
+    modules = (module for network in networks for module in network.modules())
+    norms = [_made(module) for module in modules if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.batches = batches
     try:

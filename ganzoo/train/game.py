@@ -64,15 +64,15 @@ class Game:
         """
         differentiated = any(images.requires_grad for images in batches)
         twice = weights is not None or (step.player == "discriminator" and differentiated)
-        seen = _joined([self._augmented(images, step) for images in batches])
-        labels = _joined([step.labels] * len(batches)) if self.setting.classes and step.labels is not None else None
+        seen = [self._augmented(images, step) for images in batches]
+        labels = step.labels if self.setting.classes else None
         body: Network = self.networks.body
         head: Network = self.networks.head
         if weights is not None:
             body, head = _at(body, "body", weights), _at(head, "head", weights)
         run, bf16 = (directly, False) if twice else (self.once, self.bf16)
-        with apart(self.networks.body, len(batches)), apart(self.networks.head, len(batches)):
-            found = run(judged, body, head, seen, labels, len(batches), bf16=bf16)
+        with apart((self.networks.body, self.networks.head), len(batches)):
+            found = run(judged, body, head, seen, labels, bf16=bf16)
         verdicts = (Verdict(*one) for one in found)
         return [self._concluded(verdict, images, step) for verdict, images in zip(verdicts, batches, strict=True)]
 
@@ -114,10 +114,6 @@ def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Network
     """Return a part of the discriminator as a function, at those of the weights that are its own."""
     own = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
     return lambda *inputs: functional_call(network, own, inputs)
-
-
-def _joined(batches: Sequence[Tensor]) -> Tensor:
-    return batches[0] if len(batches) == 1 else torch.cat(list(batches))
 
 
 def build_game(run: Run, device: torch.device, seed: int) -> Game:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, cast
 
@@ -27,19 +27,21 @@ def generated(generator: Network, z: Tensor, labels: Tensor | None, bf16: bool) 
 
 
 def judged(
-    body: Network, head: Network, images: Tensor, labels: Tensor | None, batches: int, bf16: bool
+    body: Network, head: Network, batches: Sequence[Tensor], labels: Tensor | None, bf16: bool
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return the logits (N,) and features (N, F) of each of so many batches of images, float32, to change in place.
+    """Return the logits (N,) and features (N, F) of batches of as many images, for the same classes, from one pass.
 
-    Only the body runs in bfloat16.
+    Only the body runs in bfloat16. What is returned is float32 and may be changed in place.
     """
+    count = len(batches)
+    images = batches[0] if count == 1 else torch.cat(list(batches))
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
         features = body(images)
     features = features.float() if bf16 else features
-    logits = head(features, labels)
-    if batches == 1:
+    logits = head(features, labels if labels is None or count == 1 else labels.repeat(count))
+    if count == 1:
         return [(logits, features)]
-    return [(a.clone(), b.clone()) for a, b in zip(logits.chunk(batches), features.chunk(batches), strict=True)]
+    return [(a.clone(), b.clone()) for a, b in zip(logits.chunk(count), features.chunk(count), strict=True)]
 
 
 class Passes(Protocol):
