@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganzoo.evaluate.compare import Tell
     from ganzoo.planning.grid import Plan
     from ganzoo.results.comparison import Comparison
-    from ganzoo.results.summary import Summary
+    from ganzoo.results.rows import Summary
     from ganzoo.sampler import Sampler
 
 

@@ -64,7 +64,8 @@ def test_they_share_no_random_generator(tmp_path, monkeypatch):
         assert (one / "generator-last.safetensors").read_bytes() == (alone / "generator-last.safetensors").read_bytes()
 
 
-def test_they_take_turns(tmp_path):
+def test_they_take_turns(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.engine.evaluator.ON_DEVICE", frozenset(COMPUTE))  # else one may wait for its distance
     _, told, _ = carry_out(tmp_path, *runs(seeds=2))
     steps = [(event.run, event.step) for event in told if event.kind == "progress"]
     assert steps == [(run, step) for step in range(1, 7) for run in (0, 1)]

@@ -22,7 +22,8 @@ from ganzoo.planning.command import plan_from
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.placement import CHOICES
 from ganzoo.registry.lookup import restricted
-from ganzoo.results.summary import Summary, summarise
+from ganzoo.results.rows import Summary
+from ganzoo.results.summary import summarise
 from ganzoo.results.tables import cells, header, notes, numbers, titles
 
 RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes commas."

@@ -6,34 +6,33 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import torch
-from torch import Tensor
 
 from ganzoo.data.load import load_dataset
 from ganzoo.engine.evaluator import Evaluator, Prepared, T, Turns
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.profile import StepProfiler
+from ganzoo.engine.progress import resume, save
 from ganzoo.engine.stopwatch import Stopwatch
-from ganzoo.errors import Interrupted, ResultsError
+from ganzoo.errors import Interrupted
 from ganzoo.evaluate.metrics import Score, rank
 from ganzoo.evaluate.reference import reference
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import provenance
 from ganzoo.results.store import Checkpoint, Result, write_json
-from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, save_checkpoint, save_weights
+from ganzoo.train.checkpoint import MetricsLog, save_weights
 from ganzoo.train.execution import choose
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
 CHECKPOINT_SECONDS = 30.0
-FORMAT = 2
-"""Of checkpoints: another one's cannot be continued."""
+CHECKPOINT = "checkpoint.pt"
 
 
 def prepare(run: Run, options: Options) -> Prepared:
@@ -46,26 +45,6 @@ def prepare(run: Run, options: Options) -> Prepared:
     extractor = build_target(part.component)(part.typed_params).to(device)
     against = reference(data, extractor, run.evaluation, device, Path(options.cache))
     return Prepared(data, extractor, against, device)
-
-
-@dataclass
-class Progress:
-    """What a checkpoint holds besides the trainer's state."""
-
-    data_sha256: str
-    untrained: Score | None = None
-    evaluated: int = 0
-    """The last step after which the generator was evaluated."""
-    best_step: int = 0
-    best_rank: tuple[float, ...] = ()
-    """Of its selection score; smaller is better."""
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    device_seconds: float = 0.0
-    """Of the steps before the checkpoint."""
-    evaluation_seconds: float = 0.0
-    """Of the evaluations before the checkpoint."""
-    log_bytes: int = 0
-    peak_memory_bytes: int = 0
 
 
 class Job:
@@ -101,7 +80,7 @@ class Job:
         execution = choose(options.mode, options.precision, self.device)
         self.trainer = Trainer(run, train, self.device, self.log_every, execution, self._note)
         self.evaluator = Evaluator(run, self.trainer.game, prepared, shared)
-        self.progress = Progress(prepared.data.sha256)
+        self.data_sha256 = prepared.data.sha256
         self.watch = Stopwatch(self.device, shared and self.device.type == "cuda")
         points = run.evaluation.points
         self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
@@ -126,7 +105,7 @@ class Job:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "config.json", self.run)
-        self._resume()
+        self.progress = resume(self.folder / CHECKPOINT, self.trainer, self.data_sha256)
         with closing(MetricsLog(self.folder / "metrics.jsonl", self.progress.log_bytes)) as self.log:
             self.tell(Event(kind="started", step=self.trainer.number))
             if self.progress.untrained is None:
@@ -134,7 +113,7 @@ class Job:
             diverged = yield from self._train()
             result = yield from self._result(diverged)
         write_json(self.folder / "result.json", result)
-        (self.folder / "checkpoint.pt").unlink(missing_ok=True)
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
         return result
 
     def _train(self) -> Turns[tuple[int, str] | None]:
@@ -263,42 +242,13 @@ class Job:
 
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
-        self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, peak_memory(self.device))
-        state = {
-            "format": FORMAT,
-            "run": self.run.id,
-            "device": self.device.type,
-            "trainer": self.trainer.state_dict(),
-            "progress": {
-                **vars(self.progress),
-                "device_seconds": self.progress.device_seconds + self.watch.seconds,
-                "evaluation_seconds": self.progress.evaluation_seconds + self.evaluator.seconds,
-            },
-        }
-        save_checkpoint(self.folder / "checkpoint.pt", state)
-
-    def _resume(self) -> None:
-        """Restore the checkpoint, if there is one."""
-        file = self.folder / "checkpoint.pt"
-        state = load_checkpoint(file, self.device)
-        if state is None:
-            return
-        if state.get("format") != FORMAT:
-            raise ResultsError(
-                f"{file} was written by another version of ganzoo: continue with that one, or delete {self.folder} to "
-                "start afresh"
-            )
-        if state["run"] != self.run.id or state["progress"]["data_sha256"] != self.progress.data_sha256:
-            raise ResultsError(
-                f"{file} belongs to another run, or the data has changed since; delete {self.folder} to start afresh"
-            )
-        if state["device"] != self.device.type:
-            raise ResultsError(
-                f"{file} was written on {state['device']}; continue with --device {state['device']}, or delete "
-                f"{self.folder} to start afresh"
-            )
-        self.trainer.load_state_dict(state["trainer"])
-        self.progress = Progress(**state["progress"])
+        reached = replace(
+            self.progress,
+            peak_memory_bytes=max(self.progress.peak_memory_bytes, peak_memory(self.device)),
+            device_seconds=self.progress.device_seconds + self.watch.seconds,
+            evaluation_seconds=self.progress.evaluation_seconds + self.evaluator.seconds,
+        )
+        save(self.folder / CHECKPOINT, self.trainer, reached)
 
 
 def _count(module: torch.nn.Module) -> int:

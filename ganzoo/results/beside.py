@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo.results.summary import Row, Table
+from ganzoo.results.rows import Row, Table
 
 
 def beside(row: Row, table: Table) -> str:

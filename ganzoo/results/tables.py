@@ -12,8 +12,8 @@ import msgspec
 
 from ganzoo.evaluate.metrics import Column, Score
 from ganzoo.results.beside import beside, published_notes
+from ganzoo.results.rows import Row, Spread, Spreads, Summary, Table
 from ganzoo.results.significance import LEVEL
-from ganzoo.results.summary import Row, Spread, Spreads, Summary, Table
 
 RUN_COLUMNS = ("n", "failed", "images seen", "device s", "memory", "parameters G+D", "remarks")
 

@@ -1,0 +1,75 @@
+"""Where a run is: what its checkpoint holds, and whether it may go on from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+from ganzoo.errors import ResultsError
+from ganzoo.evaluate.metrics import Score
+from ganzoo.train.checkpoint import load_checkpoint, save_checkpoint
+from ganzoo.train.trainer import Trainer
+
+FORMAT = 2
+"""Of checkpoints: another one's cannot be continued."""
+
+
+@dataclass
+class Progress:
+    """What a checkpoint holds besides the trainer's state."""
+
+    data_sha256: str
+    untrained: Score | None = None
+    evaluated: int = 0
+    """The last step after which the generator was evaluated."""
+    best_step: int = 0
+    best_rank: tuple[float, ...] = ()
+    """Of its selection score; smaller is better."""
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    device_seconds: float = 0.0
+    """Of the steps before the checkpoint."""
+    evaluation_seconds: float = 0.0
+    """Of the evaluations before the checkpoint."""
+    log_bytes: int = 0
+    peak_memory_bytes: int = 0
+
+
+def save(file: Path, trainer: Trainer, progress: Progress) -> None:
+    """Write a checkpoint."""
+    state = {
+        "format": FORMAT,
+        "run": trainer.run.id,
+        "device": trainer.device.type,
+        "trainer": trainer.state_dict(),
+        "progress": vars(progress),
+    }
+    save_checkpoint(file, state)
+
+
+def resume(file: Path, trainer: Trainer, data_sha256: str) -> Progress:
+    """Continue where a checkpoint was written, if there is one, with the same data.
+
+    Raises:
+        ResultsError: the checkpoint is of another version, run or device, or the data has changed.
+    """
+    state = load_checkpoint(file, trainer.device)
+    if state is None:
+        return Progress(data_sha256)
+    if state.get("format") != FORMAT:
+        raise ResultsError(
+            f"{file} was written by another version of ganzoo: continue with that one, or {_afresh(file)}"
+        )
+    if state["run"] != trainer.run.id or state["progress"]["data_sha256"] != data_sha256:
+        raise ResultsError(f"{file} belongs to another run, or the data has changed since; {_afresh(file)}")
+    if state["device"] != trainer.device.type:
+        raise ResultsError(
+            f"{file} was written on {state['device']}; continue with --device {state['device']}, or {_afresh(file)}"
+        )
+    trainer.load_state_dict(state["trainer"])
+    return Progress(**state["progress"])
+
+
+def _afresh(file: Path) -> str:
+    return f"delete {file.parent} to start afresh"
