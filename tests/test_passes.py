@@ -201,6 +201,19 @@ def test_a_batch_norm_of_two_batches_is_two(settings, training, dtype):
             )
 
 
+class OfClasses(nn.BatchNorm1d):
+    """A batch norm with a `forward` of its own."""
+
+    def forward(self, input, shift):
+        return super().forward(input) + shift
+
+
+def test_a_batch_norm_that_takes_more_than_images_stays_as_it_is():
+    norm, x = OfClasses(3), torch.randn(4, 3)
+    with norms_apart([norm], 2):
+        assert torch.allclose(norm(x, 1.0).mean(0), torch.ones(3)) and type(norm) is OfClasses
+
+
 @pytest.mark.parametrize(
     ("trick", "reason"),
     [

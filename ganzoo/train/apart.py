@@ -14,9 +14,12 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 @contextmanager
 def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
-    """Have PyTorch's batch norms in networks normalise so many batches, one behind the other, apart."""
+    """Have PyTorch's batch norms in networks normalise so many batches, one behind the other, apart.
+
+    A class with a `forward` of its own may mean something else by its input, and stays as it is.
+    """
     modules = (module for network in networks for module in network.modules())
-    norms = [_made(module) for module in modules if isinstance(module, _BatchNorm)]
+    norms = [_made(module) for module in modules if isinstance(module, _BatchNorm) and type(module).forward in PLAIN]
     for norm in norms:
         norm.batches = batches
     try:
@@ -55,6 +58,9 @@ class Apart(_BatchNorm):
                 self.num_batches_tracked += self.batches
         weight, bias = (one.view(-1, *(1 for _ in rest)) for one in (self.weight, self.bias))
         return ((seen - mean) * (weight * (var + self.eps).rsqrt()) + bias).to(input.dtype).flatten(0, 1)
+
+
+PLAIN = (_BatchNorm.forward, Apart.forward)
 
 
 def _made(norm: _BatchNorm) -> Apart:

@@ -64,7 +64,7 @@ def directly(function: Callable[..., Result], *given: Any, bf16: bool) -> Result
 class Computed(ParametrizationList):
     """A weight that is computed from others, such as spectral norm's; while it is given, it is not computed.
 
-    It is given in bfloat16, in which power iteration would not find the largest singular value.
+    It is given to what runs in bfloat16, in which power iteration would not find the largest singular value.
     """
 
     given: Tensor | None = None
