@@ -32,7 +32,7 @@ def ganzoo(*words: str | Path, env: Mapping[str, str] | None = None) -> tuple[in
 
 
 def install(site: Path, name: str, source: str, groups: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Put a one-module distribution into a folder and return the environment in which ganzoo finds it.
+    """Put a one-module distribution into a folder and return the environment in which ganzoo finds it, beside the rest.
 
     `groups` are entry points: `{"ganzoo.losses": ("loud",)}` registers the object LOUD of the module as `loud`.
     """
@@ -46,4 +46,4 @@ def install(site: Path, name: str, source: str, groups: Mapping[str, tuple[str, 
     (info / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     (site / f"{name}.py").write_text(source, encoding="utf-8")
-    return {"PYTHONPATH": str(site)}
+    return {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ from ganzoo.registry.lookup import installed
 
 settings.register_profile("ganzoo", deadline=None, derandomize=True)  # the same examples each time, however long
 settings.load_profile("ganzoo")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of `pytest -n`, beside one for each other core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, which nothing has imported yet, and of what tests start
 
 MakeDistribution = Callable[..., Path]
 

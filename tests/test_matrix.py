@@ -17,7 +17,7 @@ from ganzoo.errors import IncompatibleError
 from ganzoo.registry.lookup import installed
 
 DATASETS = ("digits", "mnist", "cifar10")  # of three shapes, known without a file
-SMALL = {"width": 16, "latent": 8, "steps": 2}
+SMALL = {"width": 16, "critic_width": 16, "latent": 8, "steps": 2}
 TRAINED = {"steps": 3, "batch_size": 8, "n_critic": 2}
 HOSTS = 3
 Request = dict[str, str]

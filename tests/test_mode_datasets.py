@@ -159,7 +159,7 @@ def extractor_of(spec: DatasetSpec, params: Any) -> MixtureExtractor:
         (specs.RING, RingParams()), (specs.RING, RingParams(20, 0.004)),
         (specs.GRID, GridParams()), (specs.GRID, GridParams(3, 0.1)),
     ],
-    ids=str,
+    ids=["ring of 8", "ring of 20", "grid of 5", "grid of 3"],
 )  # fmt: skip
 def test_the_extractor_of_a_mixture_knows_its_labels_and_its_quality(spec: DatasetSpec, params: Any):
     """In two dimensions, 1 - exp(-9/2) = 98.9% of a Gaussian lie within 3 sd."""

@@ -1,4 +1,4 @@
-"""README's two commands are there as written, and continuous integration runs the second."""
+"""README's two commands are there as written, and contributors and continuous integration run the second."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = "python3 tools/run.py ganzoo bench benchmarks/digits/suite.toml"
-TEST = "python3 tools/run.py pytest"
+TEST = "python3 tools/run.py pytest -n auto --dist worksteal"
 
 
 def lines(path: Path) -> list[str]:
@@ -22,6 +22,10 @@ def test_readme_states_the_command_on_a_line_of_its_own(command: str) -> None:
 
 def test_the_suite_that_readme_names_exists() -> None:
     assert (ROOT / BENCH.rsplit(maxsplit=1)[-1]).is_file()
+
+
+def test_contributing_states_the_same_test_command() -> None:
+    assert TEST in lines(ROOT / "CONTRIBUTING.md")
 
 
 def test_ci_ends_with_the_test_command() -> None:
