@@ -18,8 +18,10 @@ def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
 
     A class with a `forward` of its own may mean something else by its input, and stays as it is.
     """
-    modules = (module for network in networks for module in network.modules())
-    norms = [_made(module) for module in modules if isinstance(module, _BatchNorm) and type(module).forward in PLAIN]
+    norms: list[Apart] = []
+    if batches > 1:
+        modules = (module for network in networks for module in network.modules() if isinstance(module, _BatchNorm))
+        norms = [_made(module) for module in modules if type(module).forward in PLAIN]
     for norm in norms:
         norm.batches = batches
     try:
