@@ -117,7 +117,7 @@ class Recipe:
     )
     joint_pass: bool | None = field(
         default=None,
-        metadata={"help": "judge real and generated images in one pass, where the discriminator couples no samples"},
+        metadata={"help": "judge real and generated images in one pass, in which batch norms keep them apart"},
     )
 
 

@@ -41,6 +41,17 @@ def test_fast_gives_every_trick_the_numbers_of_eager(trick, double):
     assert difference(eager, fast) < 1e-6
 
 
+@pytest.mark.parametrize(("first", "second"), [(EAGER, FAST), (FAST, EAGER)])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_run_goes_on_in_another_mode_with_the_numbers_that_it_would_have_had(first, second, optimizer, double):
+    """Adam's fused kernel takes moments in another memory format than the weights' for those of other weights."""
+    request = {"recipe": {"optimizer": optimizer}}
+    whole, one, two = (made(mode, CPU, **request) for mode in (EAGER, first, second))
+    trained(one, 3)
+    two.load_state_dict(one.state_dict())
+    assert difference(trained(whole, 6)[3:], trained(two, 3)) < 1e-6
+
+
 def test_in_float32_fast_differs_from_eager_by_rounding():
     eager, fast = (trained(made(mode, CPU), 5) for mode in (EAGER, FAST))
     assert difference(eager, fast) < 1e-5

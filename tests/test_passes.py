@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from equality import difference, made, trained
@@ -11,6 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 import ganzoo
 from ganzoo.engine.machine import environment
+from ganzoo.errors import ContractError
 from ganzoo.train import passes
 from ganzoo.train.apart import apart as norms_apart
 from ganzoo.train.execution import EAGER, Execution
@@ -78,6 +82,64 @@ def test_computed_weights_keep_their_state_and_are_computed_once_a_pass(bf16):
         assert torch.allclose(*outputs, rtol=1e-2 if bf16 else 1e-6)
         assert all(one.given is None for one in passes.computed_weights([plain, compiled]))
     assert [one.parametrizations.weight[0].seen for one in (plain, compiled)] == [before + 2] * 2
+
+
+def nothing(network):
+    """Register no hook."""
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda network: network.register_forward_hook(lambda module, seen, found: 3 * found),
+        lambda network: network.register_forward_pre_hook(lambda module, seen: (3 * seen[0],)),
+        lambda network: network[0].register_forward_hook(lambda module, seen, found: 3 * found),
+    ],
+)
+def test_runs_that_share_what_is_compiled_keep_their_hooks(put):
+    run, x = passes.Compiled(pytest.fail), torch.randn(2, 3)
+    network = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+    for hook in (nothing, put):
+        hook(network)
+        logits = [
+            carry_out(passes.judged, network, lambda features, _: features.sum(1), [x], None, bf16=False)[0][0]
+            for carry_out in (passes.directly, run)
+        ]
+        assert torch.allclose(*logits)
+        network = copy.deepcopy(network)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_computed_weight_may_be_the_one_that_it_is_computed_from(compiled):
+    carry_out = passes.Compiled(pytest.fail) if compiled else passes.directly
+    network = parametrize.register_parametrization(nn.Linear(3, 3), "weight", nn.Identity())
+    names = [name for name, _ in network.named_parameters()]
+    ((logits, _),) = carry_out(passes.judged, network, lambda x, _: x.sum(1), [torch.randn(2, 3)], None, bf16=True)
+    logits.sum().backward()
+    assert network.parametrizations.weight.original.grad is not None
+    assert [name for name, _ in network.named_parameters()] == names
+
+
+@pytest.mark.usefixtures("traced")
+def test_what_breaks_in_the_middle_has_not_run_by_then(double):
+    class Breaks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            y = self.norm(x)
+            print(end="")
+            torch._dynamo.graph_break()
+            return y
+
+    told: list[str] = []
+    network = Breaks()
+    run = passes.Compiled(told.append)
+    run(passes.judged, network, lambda x, _: x.sum(1), [torch.randn(4, 3)], None, bf16=False)
+    assert network.norm.num_batches_tracked == 1 and len(told) == 1
 
 
 def test_a_weight_is_computed_anew_after_a_pass_that_failed():
@@ -201,17 +263,31 @@ def test_a_batch_norm_of_two_batches_is_two(settings, training, dtype):
             )
 
 
-class OfClasses(nn.BatchNorm1d):
+class Own(nn.BatchNorm1d):
     """A batch norm with a `forward` of its own."""
 
-    def forward(self, input, shift):
-        return super().forward(input) + shift
+    def forward(self, input):
+        return input - input.mean(0)
 
 
-def test_a_batch_norm_that_takes_more_than_images_stays_as_it_is():
-    norm, x = OfClasses(3), torch.randn(4, 3)
-    with norms_apart([norm], 2):
-        assert torch.allclose(norm(x, 1.0).mean(0), torch.ones(3)) and type(norm) is OfClasses
+@pytest.mark.parametrize("made_", [Own, nn.SyncBatchNorm, lambda count: torch.jit.script(nn.BatchNorm1d(count))])
+@pytest.mark.filterwarnings("ignore")  # TorchScript is deprecated
+def test_a_norm_that_could_mix_batches_is_refused(made_):
+    norm = made_(3)
+    kind = type(norm)
+    with norms_apart([nn.Sequential(norm)], 1):
+        pass
+    with pytest.raises(ContractError, match="joint_pass could mix real and generated images in"):
+        norms_apart([nn.Sequential(nn.BatchNorm1d(3), norm)], 2).__enter__()
+    assert type(norm) is kind
+
+
+def test_batches_of_unequal_size_are_refused_and_the_network_is_what_it_was():
+    body = nn.Sequential(nn.BatchNorm1d(3))
+    with pytest.raises(RuntimeError), norms_apart([body], 2):
+        body(torch.randn(7, 3))
+    assert type(body[0]) is nn.BatchNorm1d and body(torch.randn(7, 3)).mean().abs() < 1e-6
+    assert pickle.loads(pickle.dumps(body))
 
 
 @pytest.mark.parametrize(

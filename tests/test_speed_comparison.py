@@ -56,3 +56,31 @@ def test_each_package_trains_both_networks(modules, name, package, loss):
     peers.PEERS[name](like, loss).step()
     after = [weight for part in (like.generator, like.body) for weight in part.parameters()]
     assert all(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
+
+
+@pytest.fixture
+def measure(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+    import measure
+
+    return measure
+
+
+def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_less(measure):
+    cpu = measure.ways(torch.device("cpu"), ("",))
+    assert [name for name, way in cpu.items() if way.joined] == [
+        f"fast, {p}{measure.JOINED}" for p in ("float32", "bfloat16")
+    ]
+    assert not any(way.execution.graph for way in cpu.values())
+    several = measure.ways(torch.device("cuda"), ("eager", "compiled"), ("graph", "compiled"))
+    assert list(several) == ["compiled, TF32", "compiled, bfloat16", f"compiled, bfloat16{measure.JOINED}"]
+
+
+def test_the_operators_that_take_most_come_first(measure):
+    class Step:
+        def step(self):
+            torch.ones(300, 300) @ torch.ones(300, 300)
+
+    table = measure.kernels("a step", Step(), torch.device("cpu"), 2).splitlines()
+    assert table[0].startswith("a step: ") and "operators a step" in table[0]
+    assert table[4].startswith("| `aten::mm` | 1.0 |") and len(table) == 6

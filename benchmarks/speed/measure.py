@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from grid import Grid
 from peers import PEERS, peers
+from torch.autograd import DeviceType
 from torch.utils.flop_counter import FlopCounterMode
 from tutorial import Tutorial
 
@@ -113,9 +114,9 @@ def main() -> None:
             for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
                 print(kernels(name, found[name], device, given.kernels), flush=True)
             if given.together:
-                found = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
+                by = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
                 counts = list(map(int, given.together.split(",")))
-                print(together(case, batch, device, found, counts, given.rounds, given.seconds), flush=True)
+                print(together(case, batch, device, by, counts, given.rounds, given.seconds), flush=True)
 
 
 def plan(case: Case, batch: int, seeds: int = 1, joined: bool = False) -> Sequence[Run]:
@@ -288,23 +289,24 @@ def launches(one: Contestant) -> int:
 
 def kernels(name: str, one: Contestant, device: torch.device, most: int) -> str:
     """Return a table of the kernels, or on a CPU the operators, that take most of ten steps."""
-    on_gpu = device.type == "cuda"
     with torch.profiler.profile() as profile:
         for _ in range(10):
             one.step()
         synchronise(device)
-    found = [
-        (event.self_device_time_total if on_gpu else event.self_cpu_time_total, event)
-        for event in profile.key_averages()
-    ]
-    found = sorted(((time, event) for time, event in found if time), key=lambda pair: -pair[0])
-    whole = sum(time for time, _ in found)
+    events = [event for event in profile.key_averages() if not event.is_user_annotation]
+    if device.type == "cuda":  # an operator has the time of the kernels that it launched
+        events = [event for event in events if event.device_type == DeviceType.CUDA]
+    of = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    time = {event.key: getattr(event, of) for event in events}
+    events.sort(key=lambda event: -time[event.key])
+    whole = sum(time.values())
+    kind = "kernel" if device.type == "cuda" else "operator"
     lines = [
-        f"{name}: {sum(event.count for _, event in found) / 10:,.0f} kernels a step, {whole / 10:,.0f} us of their own",
-        "\n| kernel | a step | us a step | share |\n|---|---:|---:|---:|",
+        f"{name}: {sum(event.count for event in events) / 10:,.0f} {kind}s a step, {whole / 10:,.0f} us of their own",
+        f"\n| {kind} | a step | us a step | share |\n|---|---:|---:|---:|",
         *(
-            f"| `{event.key[:90]}` | {event.count / 10:,.1f} | {time / 10:,.1f} | {time / whole:.1%} |"
-            for time, event in found[:most]
+            f"| `{key[:90]}` | {count / 10:,.1f} | {time[key] / 10:,.1f} | {time[key] / whole:.1%} |"
+            for key, count in ((event.key, event.count) for event in events[:most])
         ),
     ]
     return "\n".join([*lines, ""])

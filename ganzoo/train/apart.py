@@ -5,49 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+from ganzoo.errors import ContractError
 
 
 @contextmanager
 def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
     """Have PyTorch's batch norms in networks normalise so many batches, one behind the other, apart.
 
-    A class with a `forward` of its own may mean something else by its input, and stays as it is.
+    Raises:
+        ContractError: there is a batch norm that would mix the batches, since it has a `forward` of its own, or is in
+            TorchScript, where it cannot be seen.
     """
     norms: list[Apart] = []
     if batches > 1:
-        modules = (module for network in networks for module in network.modules() if isinstance(module, _BatchNorm))
-        norms = [_made(module) for module in modules if type(module).forward in PLAIN]
+        modules = [module for network in networks for module in network.modules()]
+        for module in modules:
+            _check(module)
+        norms = [_made(module) for module in modules if isinstance(module, _BatchNorm)]
     for norm in norms:
         norm.batches = batches
     try:
         yield
     finally:
         for norm in norms:
-            norm.batches = 1
+            norm.__class__ = norm.kind
 
 
 class Apart(_BatchNorm):
     """A batch norm of several batches."""
 
-    batches: int = 1
+    kind: type[Any]
+    """What it is otherwise."""
+    batches: int
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise each batch, and update the running statistics in their order."""
-        if self.batches == 1:
-            return super().forward(input)
         usual = self.training and self.affine and self.momentum and self.track_running_stats
         if usual and torch.compiler.is_compiling():
             return self._at_once(input)
-        return torch.cat([super(Apart, self).forward(batch) for batch in input.chunk(self.batches)])
+        return torch.cat([super(Apart, self).forward(batch) for batch in self._batches(input).unbind()])
+
+    def _batches(self, input: Tensor) -> Tensor:
+        return input.unflatten(0, (self.batches, -1))  # (batches, N, C, ...)
 
     def _at_once(self, input: Tensor) -> Tensor:
         """Do the same in as few kernels as one batch takes, where it is compiled."""
-        seen = input.unflatten(0, (self.batches, -1)).to(self.weight.dtype)  # (batches, N, C, ...)
+        seen = self._batches(input).to(self.weight.dtype)
         rest = range(3, seen.ndim)
         var, mean = torch.var_mean(seen, (1, *rest), correction=0, keepdim=True)
         with torch.no_grad():
@@ -62,7 +71,14 @@ class Apart(_BatchNorm):
         return ((seen - mean) * (weight * (var + self.eps).rsqrt()) + bias).to(input.dtype).flatten(0, 1)
 
 
-PLAIN = (_BatchNorm.forward, Apart.forward)
+def _check(module: nn.Module) -> None:
+    kind = type(module)
+    own = isinstance(module, _BatchNorm) and kind.forward is not _BatchNorm.forward
+    if own or isinstance(module, torch.jit.ScriptModule):
+        raise ContractError(
+            f"joint_pass could mix real and generated images in {kind.__name__}, which normalises in its own way; set "
+            "joint_pass=false, or let the spec provide couples-samples"
+        )
 
 
 def _made(norm: _BatchNorm) -> Apart:
@@ -72,4 +88,4 @@ def _made(norm: _BatchNorm) -> Apart:
 
 @cache
 def _apart(kind: type[_BatchNorm]) -> type[_BatchNorm]:
-    return kind if issubclass(kind, Apart) else type(kind.__name__, (Apart, kind), {})
+    return type(kind.__name__, (Apart, kind), {"kind": kind})

@@ -28,6 +28,15 @@ def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], l
     return torch.optim.SGD(parameters, lr=lr)
 
 
+def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restore an optimiser's state, in the memory formats of its weights: Adam's fused kernel minds no others."""
+    optimizer.load_state_dict(state)
+    for weight, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                kept[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+
+
 def set_rates(optimizer: torch.optim.Optimizer, player: Player, rates: Rates) -> None:
     """Set one player's learning rate and, where the optimiser is Adam, its betas."""
     lr = rates.generator_lr if player == "generator" else rates.discriminator_lr

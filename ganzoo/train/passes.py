@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.utils.parametrize import ParametrizationList
+from torch import Tensor
 
 from ganzoo.errors import one_line
+from ganzoo.train.computed import Computed, computed, computed_weights, given
 
 RECOMPILATIONS = 512
 """Of a pass, in one process: networks of all its runs, each with and without gradients for its weights."""
 Result = TypeVar("Result")
 Network = Callable[..., Tensor]
+"""Or a function that does as one does."""
 
 
 def generated(generator: Network, z: Tensor, labels: Tensor | None, bf16: bool) -> Tensor:
@@ -31,7 +30,7 @@ def judged(
 ) -> list[tuple[Tensor, Tensor]]:
     """Return the logits (N,) and features (N, F) of batches of as many images, for the same classes, from one pass.
 
-    Only the body runs in bfloat16. What is returned is float32 and may be changed in place.
+    Only the body runs in bfloat16. What is returned is float32, and the logits may be changed in place.
     """
     count = len(batches)
     images = batches[0] if count == 1 else torch.cat(list(batches))
@@ -47,67 +46,18 @@ def judged(
 class Passes(Protocol):
     """How `generated` and `judged` are carried out."""
 
-    def __call__(self, function: Callable[..., Result], *given: Any, bf16: bool) -> Result:
+    def __call__(self, function: Callable[..., Result], *among: Any, bf16: bool) -> Result:
         """Return what a function of networks and tensors returns."""
         ...
 
 
-def directly(function: Callable[..., Result], *given: Any, bf16: bool) -> Result:
-    """Call the function."""
+def directly(function: Callable[..., Result], *among: Any, bf16: bool) -> Result:
+    """Call the function; weights are computed before, since power iteration in bfloat16 would find another value."""
     if not bf16:
-        return function(*given, bf16=bf16)
-    weights = computed_weights(given)
-    with _given(weights, [weight() for weight in weights]):
-        return function(*given, bf16=bf16)
-
-
-class Computed(ParametrizationList):
-    """A weight that is computed from others, such as spectral norm's; while it is given, it is not computed.
-
-    It is given to what runs in bfloat16, in which power iteration would not find the largest singular value.
-    """
-
-    given: Tensor | None = None
-
-    def forward(self) -> Tensor:
-        """Return the weight."""
-        return super().forward() if self.given is None else self.given
-
-
-def computed_weights(given: Iterable[Any]) -> list[Computed]:
-    """Return the weights that the networks among these compute from others, which can be given from now on."""
-    found: list[Computed] = []
-    for network in (one for one in given if isinstance(one, nn.Module)):
-        for module in network.modules():
-            if isinstance(module, ParametrizationList):
-                module.__class__ = Computed
-                found.append(cast("Computed", module))
-    return found
-
-
-@contextmanager
-def _given(weights: list[Computed], values: list[Tensor]) -> Iterator[None]:
-    for weight, value in zip(weights, values, strict=True):
-        weight.given = value
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.given = None
-
-
-def _pure(weights: list[Computed]) -> tuple[list[Tensor], list[Tensor]]:
-    """Return computed weights and what their buffers become, and change nothing.
-
-    What is compiled must not keep a vector for its gradient that it changes, as the second pass would change it again.
-    """
-    values: list[Tensor] = []
-    after: list[Tensor] = []
-    for weight in weights:
-        buffers = {name: buffer.clone() for name, buffer in weight.named_buffers()}
-        values.append(functional_call(weight, buffers, ()))
-        after += buffers.values()
-    return values, after
+        return function(*among, bf16=bf16)
+    weights = computed_weights(among)
+    with given(weights, [weight() for weight in weights]):
+        return function(*among, bf16=bf16)
 
 
 class Compiled:
@@ -123,41 +73,42 @@ class Compiled:
 
         tracing.cache_size_limit = tracing.accumulated_cache_size_limit = RECOMPILATIONS
         tracing.fail_on_cache_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
+        tracing.skip_nnmodule_hook_guards = False  # a run without hooks shares what it compiles with one that has some
         compiling.fallback_random = True  # dropout draws what it draws elsewhere
         self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {
-            one: torch.compile(one, dynamic=False) for one in (generated, judged, _pure)
+            one: torch.compile(one, dynamic=False, fullgraph=True) for one in (generated, judged, computed)
         }
-        """By what is compiled; runs of a process share what fits several."""
+        """By what is compiled, as a whole or not at all; runs of a process share what fits several."""
         self.tell = tell
         self.failed = False
 
-    def __call__(self, function: Callable[..., Result], *given: Any, bf16: bool) -> Result:
+    def __call__(self, function: Callable[..., Result], *among: Any, bf16: bool) -> Result:
         """Return what a function of networks and tensors returns."""
         if self.failed:
-            return directly(function, *given, bf16=bf16)
-        weights = computed_weights(given)
-        with _given(weights, self._computed(weights)):
-            return self._tried(function, *given, bf16=bf16)
+            return directly(function, *among, bf16=bf16)
+        weights = computed_weights(among)
+        with given(weights, self._computed(weights)):
+            return self._called(function, *among, bf16=bf16)
 
     def _computed(self, weights: list[Computed]) -> list[Tensor]:
         """Return computed weights, and set their buffers."""
         if not weights:
             return []
-        values, after = self._tried(_pure, weights)
+        values, after = self._called(computed, weights)
         if after:
             with torch.no_grad():
                 before = [buffer for weight in weights for buffer in weight.buffers()]
                 torch._foreach_copy_(before, after)  # pyright: ignore[reportPrivateImportUsage]
         return values
 
-    def _tried(self, function: Callable[..., Result], *given: Any, **named: Any) -> Result:
+    def _called(self, function: Callable[..., Result], *among: Any, **named: Any) -> Result:
         """Return what a function returns; where it cannot be compiled, none is from then on."""
         if self.failed:
-            return function(*given, **named)
+            return function(*among, **named)
         try:
-            return self.compiled[function](*given, **named)
+            return self.compiled[function](*among, **named)
         except Exception as error:  # no compiler, or whatever a network does that it cannot follow
-            result = function(*given, **named)
+            result = function(*among, **named)
             self.failed = True
             self.tell(f"networks are not compiled: {one_line(error)[:300]}")
             return result

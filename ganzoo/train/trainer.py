@@ -16,7 +16,7 @@ from ganzoo.train.average import WeightAverage
 from ganzoo.train.capture import Capture, Choices, choices_of
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
-from ganzoo.train.optimizer import make_optimizer, scheduled, set_rates
+from ganzoo.train.optimizer import make_optimizer, restore, scheduled, set_rates
 from ganzoo.train.passes import Compiled
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
@@ -201,7 +201,7 @@ class Trainer:
         """Continue exactly where `state_dict` was taken."""
         for player in PLAYERS:
             self.modules[player].load_state_dict(state["modules"][player])
-            self.optimizers[player].load_state_dict(state["optimizers"][player])
+            restore(self.optimizers[player], state["optimizers"][player])
             self.records[player].load_state_dict(state["records"][player])
         for (_, trick), kept in zip(self.game.tricks, state["tricks"], strict=True):
             trick.load_state_dict(kept)
