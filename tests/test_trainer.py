@@ -208,8 +208,8 @@ def finish(run, folder: Path, stop_at: tuple[int, ...] = ()):
     return job(run, folder).finish()
 
 
-def job(run, folder: Path, stop_at: int | None = None) -> Job:
-    options = Options(device="cpu", data_root="", cache=str(folder.parent / "cache"))
+def job(run, folder: Path, stop_at: int | None = None, **how) -> Job:
+    options = Options(device="cpu", data_root="", cache=str(folder.parent / "cache"), **how)
     made = Job(run, folder, options, tell=lambda _: None, stopping=lambda: made.trainer.number == stop_at)
     return made
 
@@ -223,6 +223,16 @@ def test_a_killed_and_resumed_run_ends_bit_identical(request_, tmp_path):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes(), file
     assert (broken.last, broken.best, broken.untrained) == (whole.last, whole.best, whole.untrained)
     assert not (tmp_path / "broken" / "checkpoint.pt").exists()
+
+
+def test_a_result_tells_each_way_in_which_its_run_was_carried_out(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, samples=50, evaluations=1).runs[0]
+    for step, mode, precision in ((1, "eager", "fp32"), (2, "eager", "fp32"), (4, "fast", "fp32"), (5, "fast", "bf16")):
+        with pytest.raises(Interrupted):
+            job(run, tmp_path / "run", step, mode=mode, precision=precision).finish()
+    found = job(run, tmp_path / "run", mode="fast", precision="bf16").finish().environment
+    assert found["mode"] == "eager, then fast" and found["threads"] == "1"
+    assert found["precision"].startswith("float32, then bfloat16 networks")
 
 
 def test_a_run_stopped_while_its_last_generator_is_scored_ends_as_one_that_is_not(tmp_path):

@@ -233,12 +233,15 @@ class Job:
             evaluation_seconds=round(progress.evaluation_seconds + self.evaluator.seconds, 3),
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
-            environment={
-                **environment(self.run.recipe, self.device, self.options.threads, trainer.execution, self.notes),
-                "engine": self.options.engine,
-            },
+            environment=self._environment(),
             plugins=self.plugins,
         )
+
+    def _environment(self) -> dict[str, str]:
+        """Return how the run was carried out, also before it was stopped and continued."""
+        options, execution = self.options, self.trainer.execution
+        now = environment(self.run.recipe, self.device, options.threads, execution, self.notes)
+        return self.progress.continued({**now, "engine": options.engine})
 
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
@@ -247,6 +250,7 @@ class Job:
             peak_memory_bytes=max(self.progress.peak_memory_bytes, peak_memory(self.device)),
             device_seconds=self.progress.device_seconds + self.watch.seconds,
             evaluation_seconds=self.progress.evaluation_seconds + self.evaluator.seconds,
+            environment=self._environment(),
         )
         save(self.folder / CHECKPOINT, self.trainer, reached)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ganzoo.train.trainer import Trainer
 
 FORMAT = 2
 """Of checkpoints: another one's cannot be continued."""
+THEN = ", then "
 
 
 @dataclass
@@ -34,6 +36,16 @@ class Progress:
     """Of the evaluations before the checkpoint."""
     log_bytes: int = 0
     peak_memory_bytes: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+    """How the steps before the checkpoint were carried out."""
+
+    def continued(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return how all steps were carried out, where the last of them were in this environment."""
+        before = {key: self.environment.get(key, value) for key, value in environment.items()}
+        return {
+            key: before[key] + ("" if before[key].split(THEN)[-1] == value else THEN + value)
+            for key, value in environment.items()
+        }
 
 
 def save(file: Path, trainer: Trainer, progress: Progress) -> None:
