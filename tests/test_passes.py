@@ -17,6 +17,7 @@ from ganzoo.engine.machine import environment
 from ganzoo.errors import ContractError
 from ganzoo.train import passes
 from ganzoo.train.apart import apart as norms_apart
+from ganzoo.train.computed import computed, computed_weights
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.step import Batch
 from ganzoo.train.trainer import PLAYERS, Trainer
@@ -140,6 +141,14 @@ def test_what_breaks_in_the_middle_has_not_run_by_then(double):
     run = passes.Compiled(told.append)
     run(passes.judged, network, lambda x, _: x.sum(1), [torch.randn(4, 3)], None, bf16=False)
     assert network.norm.num_batches_tracked == 1 and len(told) == 1
+
+
+def test_to_compute_weights_for_a_compiled_pass_changes_nothing():
+    network = spectral_norm(nn.Linear(3, 2))
+    before = copy.deepcopy(network)
+    (value,), after = computed(computed_weights([network]))
+    assert all(map(torch.equal, network.buffers(), before.buffers()))
+    assert torch.equal(value, before.weight) and all(map(torch.equal, after, before.buffers()))
 
 
 def test_a_weight_is_computed_anew_after_a_pass_that_failed():

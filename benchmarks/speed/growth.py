@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from grid import Grid
-from measure import Case, Contestant, Together, machine, noise, plan, synchronise
+from instruments import Contestant, machine, synchronise
+from measure import Case, Together, noise, plan
 from PIL import Image
 
 import ganzoo

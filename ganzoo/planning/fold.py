@@ -10,8 +10,8 @@ from ganzoo.api import Recipe
 from ganzoo.planning.request import Layer
 from ganzoo.registry.compatibility import Chosen
 
-COUPLING = {"couples-samples": "it compares the images of a pass, which would be real and generated ones"}
-"""Traits of what must not see real and generated images in one pass, with the reason."""
+COUPLES = "couples-samples"
+"""The trait of what must not see real and generated images in one pass."""
 
 BASE = Recipe(
     steps=10_000,
@@ -44,8 +44,9 @@ def fold(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def separate(recipe: dict[str, Any], sources: dict[str, str], chosen: Sequence[Chosen]) -> list[str]:
     """Take a joint pass of real and generated images back where that would be another algorithm; say why."""
-    reasons = [f"{one.name}: {why}" for one in chosen for trait, why in COUPLING.items() if trait in one.provides]
-    if not recipe["joint_pass"] or not reasons:
+    coupling = [one.name for one in chosen if COUPLES in one.provides]
+    if not recipe["joint_pass"] or not coupling:
         return []
+    reasons = [f"{name}: it compares the images of a pass, which would be real and generated ones" for name in coupling]
     recipe["joint_pass"], sources["joint_pass"] = False, "ganzoo"
     return [f"joint pass = no ({'; '.join(reasons)})"]

@@ -29,7 +29,7 @@ def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], l
 
 
 def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Restore an optimiser's state, in the memory formats of its weights: Adam's fused kernel minds no others."""
+    """Restore an optimiser's state, in its weights' memory formats: Adam's fused kernel takes others for the same."""
     optimizer.load_state_dict(state)
     for weight, kept in optimizer.state.items():
         for name, value in kept.items():

@@ -1,0 +1,122 @@
+"""What a comparison of speeds measures of a contestant and of the machine."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch.autograd import DeviceType
+from torch.utils.flop_counter import FlopCounterMode
+
+ASKS = (
+    *("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx"),
+    *("cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch"),
+)
+
+
+class Contestant(Protocol):
+    """What is measured."""
+
+    def step(self) -> None:
+        """Train one generator step."""
+        ...
+
+
+def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
+    """Train for about so many seconds, of the process's own where others are busy, and at least a step."""
+    clock = time.process_time if busy else time.perf_counter
+    synchronise(device)
+    started, steps = clock(), 0
+    while True:
+        for _ in range(10 if device.type == "cuda" else 1):
+            one.step()
+            steps += 1
+        synchronise(device)
+        passed = clock() - started
+        if passed > seconds:
+            return steps / passed
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for all that was launched."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Everywhere(nullcontext[None]):
+    """Counts for no module: PyTorch's tracker of modules cannot follow a gradient of images, as penalties have it."""
+
+    parents = frozenset({"Global"})
+
+
+def operations(one: Contestant) -> float:
+    """Return the floating-point operations of the convolutions and products in a step."""
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = Everywhere()
+    with counter:
+        one.step()
+    return float(counter.get_total_flops())
+
+
+def launches(one: Contestant) -> int:
+    """Return how often a step asks the GPU for something."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        one.step()
+    return sum(event.count for event in profile.key_averages() if event.key in ASKS)
+
+
+def kernels(name: str, one: Contestant, device: torch.device, most: int) -> str:
+    """Return a table of the kernels, or on a CPU the operators, that take most of ten steps."""
+    with torch.profiler.profile() as profile:
+        for _ in range(10):
+            one.step()
+        synchronise(device)
+    events = [event for event in profile.key_averages() if not event.is_user_annotation]
+    if device.type == "cuda":  # an operator has the time of the kernels that it launched
+        events = [event for event in events if event.device_type == DeviceType.CUDA]
+    of = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    time = {event.key: getattr(event, of) for event in events}
+    events.sort(key=lambda event: -time[event.key])
+    whole = sum(time.values())
+    kind = "kernel" if device.type == "cuda" else "operator"
+    lines = [
+        f"{name}: {sum(event.count for event in events) / 10:,.0f} {kind}s a step, {whole / 10:,.0f} us of their own",
+        f"\n| {kind} | a step | us a step | share |\n|---|---:|---:|---:|",
+        *(
+            f"| `{key[:90]}` | {count / 10:,.1f} | {time[key] / 10:,.1f} | {time[key] / whole:.1%} |"
+            for key, count in ((event.key, event.count) for event in events[:most])
+        ),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def peak(device: torch.device, busy: bool) -> float:
+    """Return the operations a second of a large matrix product in bfloat16."""
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    times: list[float] = []
+    clock = time.process_time if busy else time.perf_counter
+    for _ in range(13):
+        synchronise(device)
+        started = clock()
+        a @ b
+        synchronise(device)
+        times.append(clock() - started)
+    return 2 * side**3 / statistics.median(times[3:])
+
+
+def machine(device: torch.device) -> str:
+    """Return what was measured on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu()
+    return f"{name}, {torch.get_num_threads()} threads; torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def cpu() -> str:
+    """Return the processor's name."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
