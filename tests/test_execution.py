@@ -160,9 +160,10 @@ def test_a_captured_step_does_not_tell_its_number(ask):
         ask(Unknown())
 
 
-def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path):
+@pytest.mark.parametrize(("steps", "evaluations"), [(20, 1), (15, 15), (3, 1)])
+def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path, steps, evaluations):
     def finished(name: str, profile: bool) -> tuple[Path, list[Event]]:
-        run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 20}, samples=20, evaluations=1).runs[0]
+        run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": steps}, samples=20, evaluations=evaluations).runs[0]
         options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"), profile=profile)
         told: list[Event] = []
         Job(run, tmp_path / name, options, told.append, bool).finish()
@@ -171,5 +172,6 @@ def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path):
     (plain, silent), (profiled, notes) = finished("plain", False), finished("profiled", True)
     assert silent == [] and len(notes) == 1
     assert "aten::addmm" in notes[0].text and str(profiled / "trace.json") in notes[0].text
-    assert "traceEvents" in json.loads((profiled / "trace.json").read_text(encoding="utf-8"))
+    trace = (profiled / "trace.json").read_text(encoding="utf-8")
+    assert "traceEvents" in json.loads(trace) and "convolution" not in trace  # that is the extractor, no part of a step
     assert (plain / "metrics.jsonl").read_bytes() == (profiled / "metrics.jsonl").read_bytes()

@@ -119,7 +119,8 @@ class Job:
     def _train(self) -> Turns[tuple[int, str] | None]:
         """Train to the last step, yielding after each; return the step and the reason where the run diverges."""
         saved = time.monotonic()
-        profiler = StepProfiler(self.folder / "trace.json") if self.options.profile else None
+        left = self.steps - self.trainer.number
+        profiler = StepProfiler(self.folder / "trace.json", left) if self.options.profile else None
         bad = yield from self._evaluate_if_due()  # where the run was stopped while it was scored
         if bad:
             return bad
@@ -134,6 +135,8 @@ class Job:
                 evaluates = self.trainer.number in self.evaluation_steps
                 reads = evaluates or self.trainer.number % self.log_every == 0
                 bad = self._read_records() if reads else None
+            if profiler and (evaluates or bad):
+                profiler.pause()
             bad = bad or (yield from self._evaluate_if_due())
             if bad:
                 return bad
