@@ -7,11 +7,12 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
-from ganzoo.train import convolution
+from ganzoo.train import convolution, winograd
 from ganzoo.train.convolution import Down, Place, Up, Weigh, fold, transposed, unfold
 from ganzoo.train.fast import Fast
 
 PLACES = [Place(2, 1, 4), Place(1, 1, 3), Place(2, 1, 3), Place(2, 0, 2)]  # stride, padding, kernel
+SAME = Place(1, 1, 3)
 
 
 def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -61,6 +62,62 @@ def test_each_can_be_differentiated_twice(kernels, place):
         (lambda x, y: Weigh.apply(x, y, place), (small, large)),
     ):
         assert gradcheck(function, inputs) and gradgradcheck(function, inputs)
+
+
+@pytest.fixture
+def tiled(monkeypatch):
+    """Have tiles of every shape, two at a time."""
+    monkeypatch.setattr(winograd, "pays", lambda images, outputs, dtype: True)
+    monkeypatch.setattr(winograd, "PORTION", 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 4), (2, 3, 8, 4), (1, 3, 12, 8)])
+def test_convolutions_by_tiles_and_their_gradients_are_pytorchs(tiled, shape):
+    images, w, back, bias = tensor(*shape), tensor(5, 3, 3, 3), tensor(3, 5, 3, 3), tensor(5)
+    for ours, theirs, weights in (
+        (Down.apply(images, w, bias, SAME), F.conv2d(images, w, bias, padding=1), w),
+        (Up.apply(images, back, bias, shape[2:], SAME), F.conv_transpose2d(images, back, bias, padding=1), back),
+    ):
+        torch.testing.assert_close(ours, theirs)
+        found = [torch.autograd.grad(y.square().sum(), (images, weights, bias)) for y in (ours, theirs)]
+        for one, two in zip(*found, strict=True):
+            torch.testing.assert_close(one, two)
+
+
+def test_convolutions_by_tiles_can_be_differentiated_twice(tiled):
+    large, small, w = tensor(1, 2, 4, 4), tensor(1, 3, 4, 4), tensor(3, 2, 3, 3)
+    for function, inputs in (
+        (lambda x, w: Down.apply(x, w, None, SAME), (large, w)),
+        (lambda x, w: Up.apply(x, w, None, (4, 4), SAME), (small, w)),
+        (lambda x, y: Weigh.apply(x, y, SAME), (small, large)),
+    ):
+        assert gradcheck(function, inputs) and gradgradcheck(function, inputs)
+
+
+def test_tiles_round_a_little_more_than_direct_sums():
+    images, w = tensor(16, 128, 8, 8, dtype=torch.float32), tensor(128, 128, 3, 3, dtype=torch.float32)
+    assert winograd.pays(images.shape, len(w), images.dtype)
+    exact = F.conv2d(images.double(), w.double(), padding=1)
+    with Fast(), torch.no_grad():
+        ours = F.conv2d(images, w, padding=1)
+        assert ours.is_contiguous(memory_format=torch.channels_last)
+        error = ((ours - exact).norm() / exact.norm()).item()
+    assert 1e-7 < error < 5e-6
+
+
+@pytest.mark.parametrize(
+    ("images", "outputs", "dtype"),
+    [
+        ((16, 128, 7, 7), 128, torch.float32),  # tiles would not fit
+        ((16, 64, 8, 8), 128, torch.float32),  # too few channels
+        ((1, 256, 8, 8), 256, torch.float32),  # too few tiles
+        ((16, 128, 64, 64), 128, torch.float32),  # too many in an image for the cache
+        ((16, 128, 8, 8), 128, torch.bfloat16),  # too coarse
+        ((0, 128, 8, 8), 128, torch.float32),
+    ],
+)
+def test_tiles_are_for_shapes_that_they_suit(images, outputs, dtype):
+    assert not winograd.pays(images, outputs, dtype)
 
 
 @pytest.mark.parametrize("place", [place for place in PLACES if place.kernel % place.stride == 0])

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.train.convolution import Down, Place, Up, folds, multiplies, smaller, transposed
+from ganzoo.train.convolution import Down, Place, Up, folds, multiplies, smaller, tiles, transposed
 
 
 class Fast(TorchFunctionMode):
@@ -30,12 +30,15 @@ def convolve(
     input: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
-    """Do as `torch.conv2d` does, where its gradients have faster kernels."""
+    """Do as `torch.conv2d` does, where it or its gradients have faster kernels."""
     place = _place(input, weight, stride, padding, dilation, groups)
-    if place and torch.is_grad_enabled() and _fits(input, weight, bias, inputs=1):
+    if place and _fits(input, weight, bias, inputs=1):
         side = [smaller(whole, place) for whole in input.shape[2:]]
-        faster = (input.requires_grad and folds(weight.shape[1], place)) or (
-            weight.requires_grad and multiplies(_dtype(input), side, place)
+        learns, dtype = torch.is_grad_enabled(), _dtype(input)
+        faster = (
+            (learns and input.requires_grad and folds(weight.shape[1], place))
+            or (learns and weight.requires_grad and multiplies(dtype, side, place))
+            or tiles(dtype, input.shape, weight.shape[0], place)
         )
         if faster:
             return Down.apply(*_cast(input, weight, bias), place)
@@ -51,8 +54,13 @@ def convolve_back(
     extra = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * 2
     plain = len(extra) == 2 and place is not None and max(extra) < place.stride
     if place and plain and _fits(input, weight, bias, inputs=0):
-        learns = torch.is_grad_enabled() and weight.requires_grad
-        if folds(weight.shape[1], place) or (learns and multiplies(_dtype(input), input.shape[2:], place)):
+        learns, dtype = torch.is_grad_enabled() and weight.requires_grad, _dtype(input)
+        faster = (
+            folds(weight.shape[1], place)
+            or (learns and multiplies(dtype, input.shape[2:], place))
+            or tiles(dtype, input.shape, weight.shape[1], place)
+        )
+        if faster:
             side = tuple(transposed(part, place) + more for part, more in zip(input.shape[2:], extra, strict=True))
             return Up.apply(*_cast(input, weight, bias), side, place)
     return torch.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)
