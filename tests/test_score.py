@@ -78,6 +78,16 @@ def test_copies_are_at_distance_zero_and_precise_in_everything(folder: Path) -> 
     assert (found["precision"], found["recall"], found["coverage"]) == (1.0, 1.0, 1.0)
 
 
+def test_what_images_score_does_not_depend_on_what_is_scored_beside_them(folder: Path, pixels: np.ndarray) -> None:
+    np.save(folder / "fewer.npy", pixels[REALS : REALS + 40])
+    together = ganzoo.score(
+        folder / "fewer.npy", folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn",
+        metrics="fid,kid,prdc", device="cpu",
+    )  # fmt: skip
+    for row, name in zip(together.rows, ("fewer.npy", "fakes.npy"), strict=True):
+        assert row.score == pytest.approx(scores(folder / name, folder / "reals.npy", "fid,kid,prdc"), rel=1e-9)
+
+
 def test_the_floor_holds_out_as_many_as_there_are_fakes_and_at_most_half(folder: Path) -> None:
     found = ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="cpu")
     assert found.floor is not None
