@@ -217,6 +217,14 @@ def test_a_samples_statistics_are_taken_over_its_positions():
     assert torch.allclose(found[4:], norm(x)[4:], atol=1e-5)  # 16 positions of 80 are a fifth, as is one of five
 
 
+def test_in_bfloat16_its_statistics_are_those_of_float32():
+    x = (torch.randn(24, 8, 4, 4) + 10).bfloat16()
+    norm = VirtualNorm(nn.BatchNorm2d(8), 16)
+    low = norm(x)
+    assert low.dtype == torch.bfloat16
+    assert (low.float() - norm(x.float())).abs().mean() < 3e-3  # its own rounding leaves 1e-3
+
+
 def test_far_from_zero_it_stays_finite():
     x = 1e4 + 1e-3 * torch.randn(6, 2, 3, 3)
     assert VirtualNorm(nn.BatchNorm2d(2), 4)(x).isfinite().all()

@@ -240,6 +240,14 @@ def test_points_between_packs_lie_on_the_lines_between_them():
     assert len(pairs[:, 0].unique()) == 20 and 0 < pairs.min() < 0.2 and 0.8 < pairs.max() < 1
 
 
+def test_dragan_moves_what_is_judged_together_by_one_alpha():
+    real = torch.randn(20, 1, 64, 64)
+    delta = component("loss", "dragan").near(packed_step(Linear(1.0, 2), real, real)).detach() - real
+    pairs = delta.flatten(1).abs().amax(1).view(10, 2)  # of 4,096 pixels, one lies close to alpha c std
+    assert torch.allclose(pairs[:, 0], pairs[:, 1], rtol=0.02)
+    assert pairs[:, 0].max() > 2 * pairs[:, 0].min()
+
+
 # Clipping ------------------------------------------------------------------------------------------------------------
 
 

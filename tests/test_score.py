@@ -78,6 +78,16 @@ def test_copies_are_at_distance_zero_and_precise_in_everything(folder: Path) -> 
     assert (found["precision"], found["recall"], found["coverage"]) == (1.0, 1.0, 1.0)
 
 
+def test_what_images_score_does_not_depend_on_what_is_scored_beside_them(folder: Path, pixels: np.ndarray) -> None:
+    np.save(folder / "fewer.npy", pixels[REALS : REALS + 40])
+    together = ganzoo.score(
+        folder / "fewer.npy", folder / "fakes.npy", against=folder / "reals.npy", extractor="digits-cnn",
+        metrics="fid,kid,prdc", device="cpu",
+    )  # fmt: skip
+    for row, name in zip(together.rows, ("fewer.npy", "fakes.npy"), strict=True):
+        assert row.score == pytest.approx(scores(folder / name, folder / "reals.npy", "fid,kid,prdc"), rel=1e-9)
+
+
 def test_the_floor_holds_out_as_many_as_there_are_fakes_and_at_most_half(folder: Path) -> None:
     found = ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="cpu")
     assert found.floor is not None
@@ -161,6 +171,25 @@ def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
     assert more.rows[0].count == 80
     with pytest.raises(DataError, match="name one of its runs"):
         ganzoo.score(tmp_path / "out", against="digits")
+
+
+def test_a_conditional_run_draws_classes_as_often_as_it_was_trained_on_them(pixels: np.ndarray, tmp_path: Path) -> None:
+    labels = [0] * 36 + [1] * 4
+    with ZipFile(tmp_path / "rare.zip", "w") as archive:
+        for i, image in enumerate(pixels[: len(labels)]):
+            Image.fromarray(image[0]).save(tmp_path / "one.png")
+            archive.write(tmp_path / "one.png", f"{i:02}.png")
+        archive.writestr("dataset.json", json.dumps({"labels": [(f"{i:02}.png", c) for i, c in enumerate(labels)]}))
+    grid = {"model": "mlp", "loss": "bce", "trick": "projection", "dataset": f"zip:path={tmp_path / 'rare.zip'}"}
+    request = {"extractor": "digits-cnn", "metrics": "fid", "samples": 20, "recipe": {"steps": 1, "batch_size": 8}}
+    (row,) = ganzoo.bench(**grid, **request, out=tmp_path / "out", device="cpu").rows
+    run, drawn = row.folder / "seed-0", []
+    generator = ganzoo.load(run).game.networks.generator.__class__
+    with pytest.MonkeyPatch.context() as patch:
+        forward = generator.forward
+        patch.setattr(generator, "forward", lambda self, z, y: drawn.extend(y.tolist()) or forward(self, z, y))
+        ganzoo.score(run, samples=400, device="cpu")
+    assert sum(drawn[-400:]) == pytest.approx(40, abs=24)  # four standard deviations; 200 if both were drawn alike
 
 
 def test_json_names_every_value_and_its_protocol(folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from ganzoo.results.significance import p_against_first
+from ganzoo.results.significance import p_against_best, p_against_first
 
 
 def test_welch_agrees_with_its_formula() -> None:
@@ -49,6 +51,22 @@ def test_equal_rows_are_called_different_in_about_five_of_a_hundred_tables() -> 
         found = p_against_first(rng.normal(size=(5, 4)).tolist())
         wrong += any(p is not None and p < 0.05 for p in found)
     assert wrong / 400 <= 0.07
+
+
+def test_against_the_best_holm_counts_all_pairs() -> None:
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(mean, 1, 5).tolist() for mean in (0, 3, 1, 0.2)]
+    plain = {(i, j): p_against_first([rows[i], rows[j]])[1] for i, j in itertools.combinations(range(4), 2)}
+    ordered = sorted(plain, key=lambda pair: plain[pair] or 0)
+    steps = [min(1.0, (6 - rank) * (plain[pair] or 0)) for rank, pair in enumerate(ordered)]
+    expected = {pair: max(steps[: rank + 1]) for rank, pair in enumerate(ordered)}
+    assert p_against_best(rows) == [None, *(pytest.approx(expected[0, i]) for i in (1, 2, 3))]
+
+
+def test_equal_rows_are_no_more_often_called_different_from_the_best_of_them() -> None:
+    rng = np.random.default_rng(0)
+    tables = [sorted(rng.normal(size=(10, 5)).tolist(), key=sum) for _ in range(100)]
+    assert sum(any(p is not None and p < 0.05 for p in p_against_best(rows)) for rows in tables) <= 7
 
 
 def test_a_row_without_spread_is_compared_with_one_that_has_some():

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ganzoo.api import DatasetSpec
 from ganzoo.data.decode import THREADS, Source, decode_image
@@ -31,6 +33,7 @@ from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target, installed
 from ganzoo.results.store import read_json
+from ganzoo.train.seeds import derive
 from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
 
 BATCH = 256
@@ -83,7 +86,7 @@ def open_pictures(
     if not path.exists():
         return _of_dataset(text, root)
     if (path / "result.json").exists():
-        return _of_run(path, samples, which, device)
+        return _of_run(path, root, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
     readers = {".zip": _of_zip, ".npz": _of_npz, ".npy": _of_npy}
@@ -191,7 +194,7 @@ def _of_dataset(text: str, root: Path) -> Pictures:
     return _in_memory(f"{name}@{split}", pixels, own_extractor(chosen), spec.metrics)
 
 
-def _of_run(folder: Path, samples: int | None, which: str, device: str) -> Pictures:
+def _of_run(folder: Path, root: Path, samples: int | None, which: str, device: str) -> Pictures:
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (training code that images on disk need not wait for)
 
     sampler = Sampler.load(folder, which, device)
@@ -200,7 +203,7 @@ def _of_run(folder: Path, samples: int | None, which: str, device: str) -> Pictu
 
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
         if not drawn:
-            drawn["pixels"] = sampler.sample(count, SCORING_SEED).numpy()
+            drawn["pixels"] = sampler.sample(count, SCORING_SEED, _classes(sampler.run, count, root)).numpy()
         yield from _in_memory("", drawn["pixels"]).read(indices)
 
     run = sampler.run
@@ -208,6 +211,14 @@ def _of_run(folder: Path, samples: int | None, which: str, device: str) -> Pictu
     own = own_extractor(Chosen(run.dataset.component, run.dataset.typed_params))
     own = own if own.bound else Own(evaluation.extractor.label)
     return Pictures(f"{folder} ({which})", count, read, own, evaluation.metrics, points=run.dtype == "float32")
+
+
+def _classes(run: Run, count: int, root: Path) -> Tensor | None:
+    """Draw classes as often as the training images have them, as the run's own scores do; None where it has none."""
+    if not run.classes:
+        return None
+    labels = build_target(run.dataset.component)(run.dataset.typed_params, root, "train").labels
+    return torch.from_numpy(np.random.default_rng(derive(SCORING_SEED, "classes")).choice(labels, count))
 
 
 def own_data(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,7 +28,8 @@ Tell = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class _Reals:
-    evidence: Evidence
+    evidence: dict[int, Evidence]
+    """By how many images are scored: that many real ones' features are compared with theirs."""
     floor: Scored | None
     sha256: str
 
@@ -61,17 +62,19 @@ def compare(
     eye = _Eye(extractor, device, metrics, tell)
     rows: list[Scored] = []
     seen = [eye.look(fake, np.arange(fake.count), fake.label, metrics) for fake in fakes]
-    most = max(fake.count for fake in fakes)
-    known = _from_statistics(reals, metrics) if isinstance(reals, Statistics) else _look_at_reals(reals, eye, most)
+    counts = {fake.count for fake in fakes}
+    from_statistics = isinstance(reals, Statistics)
+    known = _from_statistics(reals, eye, counts) if from_statistics else _look_at_reals(reals, eye, counts)
     dimension = len(seen[0].moments.mean)
-    if len(known.evidence.moments.mean) != dimension:
-        raise DataError(
-            f"{reals.label} is of {len(known.evidence.moments.mean)} features, and {name} has {dimension}: give the "
-            "--extractor that it was made with"
-        )
     for fake, evidence in zip(fakes, seen, strict=True):
+        real = known.evidence[fake.count]
+        if len(real.moments.mean) != dimension:
+            raise DataError(
+                f"{reals.label} is of {len(real.moments.mean)} features, and {name} has {dimension}: give the "
+                "--extractor that it was made with"
+            )
         fewest = reals.label if isinstance(reals, Pictures) and reals.count < fake.count else fake.label
-        rows.append(Scored(fake.label, fake.count, _score(fewest, evidence, known.evidence, metrics)))
+        rows.append(Scored(fake.label, fake.count, _score(fewest, evidence, real, metrics)))
     protocol = Protocol(
         dataset=reals.label,
         data_sha256=known.sha256,
@@ -133,31 +136,46 @@ def _hash(image: np.ndarray) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def _look_at_reals(reals: Pictures, eye: _Eye, most: int) -> _Reals:
+def _look_at_reals(reals: Pictures, eye: _Eye, counts: Collection[int]) -> _Reals:
     """Look at every real image once; what is held out for the floor and what is not together make the reference."""
     if reals.count < 4:  # two on either side: a covariance needs them
         raise DataError(f"{reals.label}: {reals.count} images are too few to compare with; at least 4 are needed")
-    count = min(most, reals.count // 2)
+    count = min(max(counts), reals.count // 2)
     order = np.random.default_rng(derive(0, "floor")).permutation(reals.count)
-    whole, against = _drawn(reals.count, most), count + _drawn(reals.count - count, count)  # what is held out, first
-    needed = np.union1d(np.arange(count), np.union1d(whole, against))  # whose features are kept: no more than that
+    looked_at = _apart(order, count)
+    place = np.argsort(looked_at)
+    whole = {fakes: place[_compared(order, fakes)] for fakes in counts}
+    against = count + _drawn(reals.count - count, count)
+    needed = np.unique(np.concatenate([np.arange(count), against, *whole.values()]))  # their features are kept
     hashes: list[int] = []
-    out = eye.look(reals, np.sort(order[:count]), reals.label, eye.metrics, hashes=hashes)
+    out = eye.look(reals, looked_at[:count], reals.label, eye.metrics, hashes=hashes)
     rest = eye.look(
-        reals, np.sort(order[count:]), reals.label, paired(eye.metrics),
+        reals, looked_at[count:], reals.label, paired(eye.metrics),
         featured=np.isin(np.arange(count, reals.count), needed), hashes=hashes,
     )  # fmt: skip
     features = np.concatenate([out.kept["features"], rest.kept["features"]]) if rest.kept else None
 
     def evidence(moments: Moments, drawn: np.ndarray) -> Evidence:
         kept = {} if features is None else {"features": features[np.searchsorted(needed, drawn)]}
-        return Evidence(with_root(moments), kept, device=out.device)
+        return Evidence(moments, kept, device=out.device)
 
-    everything, floor = evidence(merge(out.moments, rest.moments), whole), None
+    everything, floor = with_root(merge(out.moments, rest.moments)), None
+    by_count = {fakes: evidence(everything, drawn) for fakes, drawn in whole.items()}
     with suppress(ValueError):  # too few for a metric; where the fakes are too few as well, they are the ones to blame
-        floor = Scored("real images (floor)", count, score(out, evidence(rest.moments, against), eye.metrics))
-        everything = with_radii(everything, eye.metrics)
-    return _Reals(everything, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
+        others = evidence(with_root(rest.moments), against)
+        floor = Scored("real images (floor)", count, score(out, others, eye.metrics))
+        by_count = {fakes: with_radii(one, eye.metrics) for fakes, one in by_count.items()}
+    return _Reals(by_count, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
+
+
+def _apart(order: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the first so many images of an order, then of the others, each as they are stored."""
+    return np.concatenate([np.sort(order[:count]), np.sort(order[count:])])
+
+
+def _compared(order: np.ndarray, fakes: int) -> np.ndarray:
+    """Return the indices of the real images that so many fakes are compared with, whatever else is scored."""
+    return _apart(order, min(fakes, len(order) // 2))[_drawn(len(order), fakes)]
 
 
 def _drawn(count: int, most: int) -> np.ndarray:
@@ -167,14 +185,14 @@ def _drawn(count: int, most: int) -> np.ndarray:
     return np.random.default_rng(derive(0, "features")).permutation(count)[:most]
 
 
-def _from_statistics(reals: Statistics, metrics: Sequence[str]) -> _Reals:
+def _from_statistics(reals: Statistics, eye: _Eye, counts: Collection[int]) -> _Reals:
     """Return what a Fréchet distance needs; other metrics cannot be had from a mean and a covariance."""
-    wanting = paired(metrics)
+    wanting = paired(eye.metrics)
     if wanting:
         raise DataError(f"{reals.label} holds mu and sigma, from which {wanting[0]} cannot be had: give the images")
     moments = reals.moments
     digest = hashlib.sha256(moments.mean.tobytes() + moments.covariance.tobytes())
-    return _Reals(Evidence(with_root(moments)), None, digest.hexdigest())
+    return _Reals(dict.fromkeys(counts, Evidence(with_root(moments))), None, digest.hexdigest())
 
 
 def _score(label: str, fake: Evidence, real: Evidence, metrics: Sequence[str]) -> Score:

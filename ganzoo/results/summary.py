@@ -14,7 +14,7 @@ from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.rows import Row, Spreads, Summary, Table, spread
-from ganzoo.results.significance import p_against_first
+from ganzoo.results.significance import p_against_best
 from ganzoo.results.store import Checkpoint, Grid, Result, read_json, read_runs
 
 
@@ -120,7 +120,7 @@ def _ranked(rows: Sequence[Row], column: Column) -> list[Row]:
     sign = 1 if column.better == "lower" else -1
     ordered = sorted(rows, key=lambda row: sign * row.last[column.key].mean if column.key in row.last else math.inf)
     scored = [row for row in ordered if column.key in row.last]
-    p_values = p_against_first([row.last[column.key].values for row in scored])
+    p_values = p_against_best([row.last[column.key].values for row in scored])
     return [replace(row, p=p) for row, p in zip(scored, p_values, strict=True)] + ordered[len(scored) :]
 
 

@@ -54,11 +54,15 @@ def gradients(step: Step, images: Tensor) -> Tensor:
 
 
 def between(step: Step) -> Tensor:
-    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017).
+    """Return points (N, C, H, W), uniform on the lines between real and fake images (Gulrajani et al. 2017)."""
+    return torch.lerp(step.fake, step.real, places(step)).requires_grad_()
 
-    Images that are judged together are one point in the critic's space, and share their place on the line.
+
+def places(step: Step) -> Tensor:
+    """Draw places on lines, (N, 1, 1, 1) from [0, 1).
+
+    Images that are judged together are one point in the critic's space, and share their place on its line.
     """
-    real, fake = step.real, step.fake
-    answers = len(step.targets.real)  # N / packing
-    epsilon = torch.rand(answers, 1, 1, 1, generator=step.rng, device=real.device)
-    return torch.lerp(fake, real, epsilon.repeat_interleave(len(real) // answers, 0)).requires_grad_()
+    real, answers = step.real, len(step.targets.real)  # N and N / packing
+    drawn = torch.rand(answers, 1, 1, 1, generator=step.rng, device=real.device)
+    return drawn.repeat_interleave(len(real) // answers, 0)

@@ -6,7 +6,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torch.nn.functional import softplus
 
 from ganzoo.api import Loss, Step, Terms
-from ganzoo.zoo.penalties import gradients
+from ganzoo.zoo.penalties import gradients, places
 from ganzoo.zoo.specs.losses import DRAGANParams
 
 
@@ -29,12 +29,11 @@ class DRAGAN(Loss[DRAGANParams]):
         return {"fake": softplus(-step.judge(step.fake).logits).mean()}
 
     def near(self, step: Step) -> Tensor:
-        """Return x + delta with delta = alpha c std(x) u: u uniform in [-1, 1] a pixel, alpha in [0, 1] an image.
+        """Return x + delta with delta = alpha c std(x) u: u uniform in [-1, 1] a pixel, alpha in [0, 1] an answer.
 
         The authors' release draws u from [0, 1], which only ever brightens images; the noise of their formula is
         symmetric, so this is, too.
         """
         x, c = step.real, self.params.noise
         u = 2 * torch.rand(x.shape, generator=step.rng, device=x.device) - 1  # by shape: memory formats are no matter
-        alpha = torch.rand(len(x), 1, 1, 1, generator=step.rng, device=x.device)
-        return (x + alpha * c * x.std(correction=0) * u).requires_grad_()
+        return (x + places(step) * c * x.std(correction=0) * u).requires_grad_()

@@ -16,7 +16,8 @@ class Unrolled(Trick[UnrolledParams]):
 
     What differs: the experiments unroll Adam, with the moments of the discriminator's own; this is plain descent, as in
     the equations. And the generator minimises its own loss at theta^K, where the surrogate f_K (equation 9) also holds
-    the term of the real images, which depends on the generator through theta^K.
+    the term of the real images, which depends on the generator through theta^K. Penalties that tricks put on the
+    discriminator's own weights, such as weight decay, are no part of L: they are at theta^0, which does not move.
     """
 
     def opponent(self, opponent: Opponent, step: Step) -> Opponent:

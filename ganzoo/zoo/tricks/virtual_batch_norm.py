@@ -68,9 +68,11 @@ class VirtualNorm(nn.Module):
 
         The reference is normalised by its own statistics. A sample is one more to the reference's n: its own mean and
         mean square have the weight 1 / (n + 1), as in the authors' code; here they are written as mean and variance.
+        Like PyTorch's batch norm it computes in float32 what comes in bfloat16, and gives back bfloat16.
         """
         n = self.reference
         flat = x.reshape(*x.shape[:2], -1)  # (n + N, C, ...) -> (n + N, C, positions)
+        flat = flat.to(torch.promote_types(x.dtype, torch.float32))
         var, mean = torch.var_mean(flat, 2, correction=0, keepdim=True)  # of each sample, (n + N, C, 1)
         centre = mean[:n].mean(0, keepdim=True)
         spread = (var[:n] + (mean[:n] - centre).square()).mean(0, keepdim=True)
@@ -80,4 +82,4 @@ class VirtualNorm(nn.Module):
         normal = (flat - mean) * (var + self.eps).rsqrt()
         if self.weight is not None:
             normal = normal * self.weight[:, None] + self.bias[:, None]
-        return normal.view_as(x)
+        return normal.view_as(x).to(x.dtype)
