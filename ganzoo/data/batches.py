@@ -70,8 +70,9 @@ class Batches:
     def _ordered(self, epoch: int) -> Tensor:
         """Return the order of an epoch (N,); it is permuted on the CPU, so that a seed means the same everywhere."""
         if epoch != self._epoch:
-            shuffled = torch.randperm(len(self.pixels), generator=generator(self.seed, f"epoch {epoch}"))
-            self._order, self._epoch = shuffled.to(self.pixels.device), epoch
+            random, device = generator(self.seed, f"epoch {epoch}"), self.pixels.device
+            shuffled = torch.randperm(len(self.pixels), generator=random, pin_memory=device.type == "cuda")
+            self._order, self._epoch = shuffled.to(device, non_blocking=True), epoch  # the host does not wait for it
         return self._order
 
 

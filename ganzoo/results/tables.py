@@ -137,7 +137,7 @@ def notes(summary: Summary) -> list[str]:
 def _test_note(table: Table) -> str:
     return (
         f"p: that a row equals the first in its last checkpoint's {table.title(table.columns[0])}; Welch's t-test over "
-        f"seeds, Holm-corrected over the table; * below {LEVEL}."
+        f"seeds, Holm-corrected over all pairs of rows; * below {LEVEL}."
     )
 
 
