@@ -265,6 +265,17 @@ def test_a_terminal_gets_a_drawn_table_with_every_cell(capsys, monkeypatch):
     assert "─" in drawn
 
 
+@pytest.mark.parametrize("width", ["20", "60", "200"])
+def test_no_terminal_is_too_narrow_for_a_whole_number(width, capsys, monkeypatch):
+    monkeypatch.setattr("ganzoo.cli.output.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", width)
+    header = ["combination", "images seen", "device s", "memory", "parameters G+D", "remarks"]
+    row = ["dcgan", "128,000", "30.3", "804 MiB", "184.19k + 132.93k", "best"]
+    print_table("", header, [row], right=range(1, 5))
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "dcgan" in line)
+    assert [cell.strip() for cell in line.split("  ") if cell.strip()] == row
+
+
 def test_the_shell_completes_component_names(monkeypatch):
     from click.shell_completion import ShellComplete
 
