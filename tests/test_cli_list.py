@@ -276,6 +276,14 @@ def test_no_terminal_is_too_narrow_for_a_whole_number(width, capsys, monkeypatch
     assert [cell.strip() for cell in line.split("  ") if cell.strip()] == row
 
 
+def test_square_brackets_in_a_title_or_a_header_are_no_markup(capsys, monkeypatch):
+    monkeypatch.setattr("ganzoo.cli.output.is_terminal", lambda: True)
+    print_table("folder:path=[red]/[/x]", ["[bold]name"], [["a name as long as the title"]])
+    drawn = capsys.readouterr().out
+    assert "folder:path=[red]/[/x]" in drawn
+    assert "[bold]name" in drawn
+
+
 def test_the_shell_completes_component_names(monkeypatch):
     from click.shell_completion import ShellComplete
 

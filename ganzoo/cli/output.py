@@ -36,7 +36,7 @@ def _print_rich(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     needed = 1
     for i, name in enumerate(header):
         number = i in right
@@ -44,7 +44,7 @@ def _print_rich(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
         least = max(map(len, [*words.split("\n"), *(row[i] for row in rows if number)]))
         needed += least + 3  # a blank on both sides, and what parts it from the next
         table.add_column(
-            words, justify="right" if number else "left", overflow="fold", no_wrap=number, min_width=least
+            Text(words), justify="right" if number else "left", overflow="fold", no_wrap=number, min_width=least
         )
     for row in rows:
         table.add_row(*map(Text, row))
