@@ -552,6 +552,10 @@ def test_flags_override_every_combination(suite):
             'published = {source = "x", scores = {fdi = 1.0}, extractor = "e", samples = 5, reference = "r"}',
             'combination 1.published: no column "fdi"; write one of fid, is, ',
         ),
+        (
+            'published = {source = "x", scores = {fid = nan}, extractor = "e", samples = 5, reference = "r"}',
+            "combination 1.published: scores.fid is nan, which nobody printed; leave it out",
+        ),
         ('name = "both"\nmodel = ["mlp", "dcgan"]', "both: a name and a published row are of one combination"),
     ],
 )
