@@ -532,6 +532,12 @@ def test_a_suite_can_list_combinations_that_are_no_grid(suite):
     assert len(made.runs) == 6
 
 
+def test_what_is_said_of_a_published_score_is_one_line_however_it_is_written(suite):
+    text = COMBINATIONS.replace('source = "a paper"', 'source = """a\npaper"""\nremark = """\nof two\n  lines\n"""')
+    (one,) = ganzoo.plan(suite(text)).published.values()
+    assert (one.source, one.remark) == ("a paper", "of two lines")
+
+
 def test_flags_override_every_combination(suite):
     made = ganzoo.plan(suite(COMBINATIONS), trick=(), loss="hinge", recipe={"steps": 5})
     assert {(run.loss.name, run.recipe["steps"]) for run in made.runs} == {("hinge", 5)}

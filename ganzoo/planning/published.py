@@ -57,4 +57,9 @@ def read_published(value: Any, place: Place) -> Published:
             raise place.refuse(f'no column "{key}"; write one of {", ".join(KEYS)}')
         if not math.isfinite(score):  # JSON has no such number: the results could not be read again
             raise place.refuse(f"scores.{key} is {score}, which nobody printed; leave it out")
-    return found
+    return msgspec.structs.replace(found, source=_one_line(found.source), remark=_one_line(found.remark))
+
+
+def _one_line(text: str) -> str:
+    """Return a text of several lines, as TOML has them, on one: a note of a table is a line."""
+    return " ".join(text.split())
