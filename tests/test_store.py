@@ -12,6 +12,7 @@ from ganzoo.errors import ResultsError
 from ganzoo.planning.run import Run
 from ganzoo.results import store
 from ganzoo.results.store import Grid, Result, finished, open_grid, read_json, read_runs, run_folder, write_json
+from ganzoo.results.summary import summarise
 
 
 def runs(**request: object) -> tuple[Run, ...]:
@@ -84,6 +85,19 @@ def test_seeds_of_a_combination_lie_side_by_side_and_combinations_apart(tmp_path
     assert run_folder(tmp_path, first).parent == run_folder(tmp_path, second).parent
     assert run_folder(tmp_path, first).parent != run_folder(tmp_path, other).parent
     assert run_folder(tmp_path, second).name == "seed-1"
+
+
+def test_a_run_keeps_its_folder_and_result_under_a_new_name(tmp_path: Path) -> None:
+    """A row of a suite is renamed, or the grid has a second dataset, which names begin with then."""
+    (before,) = runs()
+    with open_grid(tmp_path, (before,)):
+        write_json(begin(tmp_path, before) / "result.json", result(before))
+    after, other = runs(dataset=["digits", "mnist"])
+    with open_grid(tmp_path, (after, other)):
+        assert finished(run_folder(tmp_path, after)) is not None
+        assert run_folder(tmp_path, after) == run_folder(tmp_path, before) != run_folder(tmp_path, other)
+    (row,) = summarise([tmp_path]).rows
+    assert (row.combination, row.done) == ("digits: mlp + bce", 1)
 
 
 @pytest.mark.parametrize(("status", "again"), [("done", False), ("diverged", False), ("failed", True)])

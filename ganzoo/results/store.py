@@ -105,9 +105,10 @@ def read_json(file: Path, kind: type[Any]) -> Any:
 
 
 def run_folder(out: Path, run: Run) -> Path:
-    """Return the folder of a run: the combination's slug and id, then the seed."""
+    """Return the folder of a run: the combination's slug and id, then the seed; where its id is there already, that one."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.combination.lower()).strip("-")[:80]
-    return out / f"{slug}-{run.combination_id}" / f"seed-{run.seed}"
+    there = sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
+    return (there[0] if there else out / f"{slug}-{run.combination_id}") / f"seed-{run.seed}"
 
 
 def finished(folder: Path) -> Result | None:
@@ -141,18 +142,23 @@ def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Publishe
 
 
 def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published]) -> None:
-    """Write down which runs the folder is for; refuse where it has run others. Those only planned do not count."""
-    ids = tuple(run.id for run in runs)
-    held = [run for _, run, _ in read_runs(out)] if (out / "grid.json").exists() else []
-    strangers = sum(run.id not in ids for run in held)
+    """Write down which runs the folder is for, and what they are called now; refuse where it has run others.
+
+    Those only planned do not count.
+    """
+    names = {run.id: run.combination for run in runs}
+    held = read_runs(out) if (out / "grid.json").exists() else []
+    strangers = sum(run.id not in names for _, run, _ in held)
     if strangers:
-        names = ", ".join(dict.fromkeys(run.combination for run in held))
+        others = ", ".join(dict.fromkeys(run.combination for _, run, _ in held))
         raise ResultsError(
-            f"{out} holds another grid ({names}; {strangers} of its {len(held)} runs are not in this one); choose "
+            f"{out} holds another grid ({others}; {strangers} of its {len(held)} runs are not in this one); choose "
             "another folder with --out, or run the command that made it"
         )
-    combinations = tuple(dict.fromkeys(run.combination for run in runs))
-    write_json(out / "grid.json", Grid(ids, combinations, dict(published)))
+    for folder, run, _ in held:
+        if run.combination != names[run.id]:
+            write_json(folder / "config.json", msgspec.structs.replace(run, combination=names[run.id]))
+    write_json(out / "grid.json", Grid(tuple(names), tuple(dict.fromkeys(names.values())), dict(published)))
 
 
 def read_runs(out: Path) -> list[tuple[Path, Run, Result | None]]:

@@ -154,7 +154,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
         return {key: found for key in keys if (found := spread(score[key] for score in scores if key in score))}
 
     return Row(
-        combination=results[0].combination,
+        combination=runs[0].run.combination,
         components=_components(runs[0].run),
         folder=runs[0].folder.parent,
         runs=len(results),
