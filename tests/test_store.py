@@ -119,6 +119,17 @@ def test_runs_are_read_in_the_order_of_the_grid_with_their_results(tmp_path: Pat
     assert [found is not None for _, _, found in read] == [False, True, False]
 
 
+@pytest.mark.parametrize("copy", ["seed-0-backup", "../safe/seed-0"])
+def test_a_copy_of_a_runs_folder_does_not_hide_its_result(copy: str, tmp_path: Path) -> None:
+    (run,) = runs()
+    with open_grid(tmp_path, (run,)):
+        folder = begin(tmp_path, run)
+        (folder.parent / copy).resolve().mkdir(parents=True)
+        write_json((folder.parent / copy).resolve() / "config.json", run)
+        write_json(folder / "result.json", result(run))
+    assert [(place, found is not None) for place, _, found in read_runs(tmp_path)] == [(folder, True)]
+
+
 # Grids --------------------------------------------------------------------------------------------------------------
 
 

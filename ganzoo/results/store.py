@@ -105,7 +105,7 @@ def read_json(file: Path, kind: type[Any]) -> Any:
 
 
 def run_folder(out: Path, run: Run) -> Path:
-    """Return the folder of a run: the combination's slug and id, then the seed; where its id is there already, that one."""
+    """Return the folder of a run: the combination's, which is a slug and its id, then the seed's."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.combination.lower()).strip("-")[:80]
     there = sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
     return (there[0] if there else out / f"{slug}-{run.combination_id}") / f"seed-{run.seed}"
@@ -161,12 +161,22 @@ def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published])
     write_json(out / "grid.json", Grid(tuple(names), tuple(dict.fromkeys(names.values())), dict(published)))
 
 
-def read_runs(out: Path) -> list[tuple[Path, Run, Result | None]]:
+_Read = tuple[Path, Run, Result | None]
+
+
+def read_runs(out: Path) -> list[_Read]:
     """Return the runs of a results folder in the order of its grid, with their results where they have one."""
     grid: Grid = read_json(out / "grid.json", Grid)
-    found: dict[str, tuple[Path, Run, Result | None]] = {}
+    found: dict[str, _Read] = {}
     for file in sorted(out.glob("*/seed-*/config.json")):
         run: Run = read_json(file, Run)
         result = file.parent / "result.json"
-        found[run.id] = (file.parent, run, read_json(result, Result) if result.exists() else None)
+        one = (file.parent, run, read_json(result, Result) if result.exists() else None)
+        found[run.id] = max(found.get(run.id, one), one, key=_reached)  # a copy of its folder may lie beside it
     return [found[run] for run in grid.runs if run in found]
+
+
+def _reached(one: _Read) -> int:
+    """Return what is larger the further a run came."""
+    result = one[2]
+    return 0 if result is None else 1 if result.status == "failed" else 2
