@@ -250,6 +250,19 @@ def test_a_plugin_whose_function_raises_is_named(plugin):
         plan(loss="loss-x")
 
 
+@pytest.mark.parametrize("field", ["recipe", "provides", "requires", "conflicts"])
+def test_a_plugin_whose_function_returns_something_else_is_named(plugin, field):
+    plugin(loss=f"{field}=lambda params: 5")
+    with pytest.raises(BrokenPluginError, match=rf"^loss ganzoo-fake/loss-x 1\.0: its {field} returned 5, not a "):
+        plan(loss="loss-x")
+
+
+def test_a_plugin_whose_setting_is_something_else_is_named(plugin):
+    plugin(loss="setting=lambda params, setting: None")
+    with pytest.raises(BrokenPluginError, match=r"its setting returned None, not a ganzoo\.api\.Setting"):
+        plan(loss="loss-x")
+
+
 # The grid ------------------------------------------------------------------------------------------------------------
 
 
