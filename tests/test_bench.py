@@ -95,6 +95,18 @@ def test_running_again_trains_nothing(out: Path) -> None:
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("size", [0, 100, 2000])
+def test_a_picture_that_is_damaged_is_named_and_keeps_nothing_else_from_being_shown(
+    out: Path, size: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = run_folders(out)[0] / "samples.png"
+    picture.write_bytes(picture.read_bytes()[:size])
+    *_, before, results = shown(capsys, monkeypatch, *GRID, "--seeds", "2", "--out", out).splitlines()
+    assert before.startswith(f"no picture of the samples: {picture} is damaged (")
+    assert before.endswith("; delete it to go without")
+    assert results.startswith(f"results: {out}")
+
+
 def test_a_further_seed_trains_just_that_one(out: Path) -> None:
     before = [contents(folder) for folder in run_folders(out)]
     code, printed, errors = ganzoo(*GRID, "--seeds", "3", "--out", out)
