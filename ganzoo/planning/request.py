@@ -11,7 +11,7 @@ from ganzoo.api import Recipe
 from ganzoo.errors import ParameterError, SuiteError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import build, parse, split
-from ganzoo.paths import data_root
+from ganzoo.paths import data_root, expanded
 from ganzoo.planning.published import Published, read_published
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
 
@@ -208,4 +208,5 @@ def folder(value: Any, place: Place) -> Path:
     """Return the path that a text names, `~` expanded."""
     if not isinstance(value, str | Path) or value == "":
         raise place.refuse(f"must be the path of a folder, not {value!r}")
-    return Path(value).expanduser()
+    with place.blamed():
+        return expanded(value)
