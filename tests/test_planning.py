@@ -420,6 +420,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
+        ({"combination": [{"loss": "hinge"}]}, ParameterError, "combination: only a suite file lists combinations; write"),
         ({"modle": 5}, ParameterError, 'no setting "modle"; did you mean "model"?'),
         ({"dataset": "folder"}, ParameterError, "folder: path is needed"),
     ],
