@@ -408,6 +408,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"loss": "wgan-gp:penalti=1"}, ParameterError, 'wgan-gp: no parameter "penalti"; did you mean "penalty"?'),
         ({"loss": "wgan-gp:penalty=-1"}, ParameterError, "wgan-gp: penalty must be at least 0, not -1"),
         ({"samples": 1}, ParameterError, "--samples: must be a whole number, at least 2, not 1"),
+        ({"samples": "9" * 5000}, ParameterError, "--samples: must be a whole number, at least 2, not '999"),
         ({"samples": "²"}, ParameterError, "--samples: must be a whole number"),
         ({"evaluations": 0}, ParameterError, "--evaluations: must be a whole number, at least 1, not 0"),
         ({"evaluations": True}, ParameterError, "--evaluations: must be a whole number, at least 1, not True"),
@@ -420,7 +421,11 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
-        ({"combination": [{"loss": "hinge"}]}, ParameterError, "combination: only a suite file lists combinations; write"),
+        (
+            {"combination": [{"loss": "hinge"}]},
+            ParameterError,
+            "combination: only a suite file lists combinations; write",
+        ),
         ({"modle": 5}, ParameterError, 'no setting "modle"; did you mean "model"?'),
         ({"dataset": "folder"}, ParameterError, "folder: path is needed"),
     ],
@@ -598,7 +603,12 @@ def test_a_suite_without_a_loss_says_how_to_add_one(suite):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"model = ", "not valid TOML: "), (b"\xff\xfe", "cannot be read: "), (None, "no such suite file")],
+    [
+        (b"model = ", "not valid TOML: "),
+        (b"samples = " + b"9" * 5000, "not valid TOML: "),
+        (b"\xff\xfe", "cannot be read: "),
+        (None, "no such suite file"),
+    ],
 )
 def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
     file = tmp_path / "suite.toml"

@@ -199,9 +199,13 @@ def _seed_numbers(value: Any) -> range | list[int]:
 
 
 def _count(value: Any, place: Place, low: int) -> int:
-    if isinstance(value, bool) or not str(value).isdecimal() or int(value) < low:
+    try:
+        number = int(value) if not isinstance(value, bool) and str(value).isdecimal() else -1
+    except ValueError:  # more digits than Python reads
+        number = -1
+    if number < low:
         raise place.refuse(f"must be a whole number, at least {low}, not {value!r}")
-    return int(value)
+    return number
 
 
 def folder(value: Any, place: Place) -> Path:
