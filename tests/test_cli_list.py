@@ -238,6 +238,14 @@ def test_a_dry_run_says_where_each_recipe_value_comes_from():
     assert "lr_schedule=constant" in sources["ganzoo"]
 
 
+def test_a_dry_run_counts_no_more_evaluations_than_steps():
+    shown = output(
+        "bench", "--model", "dcgan", "--loss", "bce", "--steps", "7", "--evaluations", "1000", "--samples", "10",
+        "--dry-run"
+    )  # fmt: skip
+    assert "; 100 generated images to score\n" in shown
+
+
 def test_a_dry_run_counts_one_in_the_singular():
     shown = output("bench", "--model", "dcgan", "--loss", "bce", "--dry-run")
     assert "cost: 1 combination x 1 seed = 1 run; " in shown

@@ -326,6 +326,12 @@ def test_a_device_without_room_does_not_damage_a_checkpoint(tmp_path, monkeypatc
         load_checkpoint(tmp_path / "checkpoint.pt", CPU)
 
 
+@pytest.mark.parametrize("evaluations", [6, 7, 10**18])
+def test_a_run_is_evaluated_after_each_step_and_no_more(evaluations, tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, evaluations=evaluations).runs[0]
+    assert job(run, tmp_path / "run").evaluation_steps == {1, 2, 3, 4, 5, 6}
+
+
 def test_loading_a_run_leaves_the_callers_random_numbers_alone(tmp_path):
     run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 1}, samples=50, evaluations=1).runs[0]
     finish(run, tmp_path / "run")
