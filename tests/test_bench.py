@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def test_pictures_and_results_lie_where_the_last_lines_say(bench: tuple[Path, st
             image.verify()
     results = [read_json(folder / "result.json", Result) for folder in run_folders(out)]
     assert [(result.seed, result.status, result.step) for result in results] == [(0, "done", 20), (1, "done", 20)]
+
+
+@pytest.mark.parametrize("name", ["my runs", "-x 'y'"])
+def test_the_command_for_the_table_can_be_typed_whatever_the_folder_is_called(
+    out: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(out.parent)
+    out.rename(name)
+    printed = shown(capsys, monkeypatch, *GRID, "--seeds", "2", f"--out={name}")
+    command = printed.splitlines()[-1].partition("(table again: ")[2].removesuffix(")")
+    assert shown(capsys, monkeypatch, *shlex.split(command)[1:]).splitlines()[0].startswith("combination")
 
 
 def test_a_finished_run_keeps_no_checkpoint_but_its_log_and_weights(bench: tuple[Path, str]) -> None:

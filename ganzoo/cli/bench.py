@@ -149,4 +149,5 @@ def _show_pictures(plan: Plan, out: Path, summary: Summary) -> None:
             click.echo(f"\nsamples: {out / 'samples.png'}")
         except ResultsError as error:  # the table stands without
             click.echo(f"\nno picture of the samples: {error}")
-    click.echo(f"results: {out} (table again: ganzoo report {out})")
+    dashed = ["--"] * str(out).startswith("-")
+    click.echo(f"results: {out} (table again: {shlex.join(['ganzoo', 'report', *dashed, str(out)])})")
