@@ -420,6 +420,8 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
+        ({"out": "caf\udce9"}, ParameterError, r"--out: must be a name in UTF-8, not 'caf\udce9'; rename the folder"),
+        ({"dataset": "folder:path=\udce9"}, ParameterError, "folder: path takes str in UTF-8, not "),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
         (
             {"combination": [{"loss": "hinge"}]},

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from ganzoo.api import Recipe
 from ganzoo.errors import ParameterError, SuiteError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
-from ganzoo.params import build, parse, split
+from ganzoo.params import build, is_utf8, parse, split
 from ganzoo.paths import data_root, expanded
 from ganzoo.planning.published import Published, read_published
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
@@ -212,5 +212,7 @@ def folder(value: Any, place: Place) -> Path:
     """Return the path that a text names, `~` expanded."""
     if not isinstance(value, str | Path) or value == "":
         raise place.refuse(f"must be the path of a folder, not {value!r}")
+    if not is_utf8(str(value)):
+        raise place.refuse(f"must be a name in UTF-8, not {value!r}; rename the folder")
     with place.blamed():
         return expanded(value)
