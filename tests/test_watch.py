@@ -24,3 +24,16 @@ def test_square_brackets_in_a_name_are_no_markup_of_a_bar(
         watcher.event(placed, Event(kind="started"))
         watcher.progress.refresh()
     assert "dcgan [ours] [/paper], seed 0" in capsys.readouterr().out
+
+
+def test_runs_that_share_a_name_have_a_bar_each() -> None:
+    short, long = (
+        Placed(ganzoo.plan(model="mlp", loss="bce", recipe={"steps": steps}).runs[0], Path(str(steps)))
+        for steps in (5, 9)
+    )
+    with Bars() as watcher:
+        watcher.event(short, Event(kind="started"))
+        watcher.event(long, Event(kind="started"))
+        watcher.event(short, Event(kind="finished"))
+        watcher.event(long, Event(kind="progress", step=7))
+        assert [(task.total, task.completed) for task in watcher.progress.tasks] == [(9, 7)]
