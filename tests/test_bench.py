@@ -17,6 +17,7 @@ from PIL import Image
 
 import ganzoo as gz
 from ganzoo.cli.main import main
+from ganzoo.errors import ParameterError
 from ganzoo.results.store import Result, read_json
 
 pytestmark = pytest.mark.slow
@@ -173,6 +174,12 @@ def test_a_loaded_run_draws_what_its_seed_says(bench: tuple[Path, str]) -> None:
 
 
 # Python -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_images_cannot_be_drawn(count: int, bench: tuple[Path, str]) -> None:
+    with pytest.raises(ParameterError, match=f"count must be at least 1, not {count}"):
+        gz.load(run_folders(bench[0])[0]).sample(count)
 
 
 def test_python_gives_the_numbers_of_the_command_line(bench: tuple[Path, str], tmp_path: Path) -> None:
