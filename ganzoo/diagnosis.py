@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo import paths
@@ -22,6 +23,7 @@ from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
 Section = dict[str, str]
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pytorch-fid", "click", "msgspec", "rich", "safetensors")
 VARIABLES = ("GANZOO_CACHE", "GANZOO_DATA", DISABLE, ONLY_FROM, "TORCH_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+PLACES: dict[str, Callable[[], Path]] = {"data root": paths.data_root, "cache": paths.cache_dir, "here": Path.cwd}
 WEIGHTS = (".pth", ".pt", ".safetensors", ".bin")
 
 
@@ -77,8 +79,15 @@ def _devices() -> Section:
 
 
 def _folders() -> Section:
-    places = {"data root": paths.data_root(), "cache": paths.cache_dir(), "here": Path.cwd()}
-    return {name: f"{folder} ({_space(folder)})" for name, folder in places.items()}
+    return {name: _place(find) for name, find in PLACES.items()}
+
+
+def _place(find: Callable[[], Path]) -> str:
+    try:
+        folder = find()
+        return f"{folder} ({_space(folder)})"
+    except (GanzooError, OSError) as error:
+        return f"cannot be found: {error}"
 
 
 def _space(folder: Path) -> str:
@@ -90,26 +99,27 @@ def _space(folder: Path) -> str:
 
 def _weights() -> Section:
     """Hash the weights that come with ganzoo, and those that torch has downloaded."""
-    home = Path(os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
-    checkpoints = home.expanduser() / "hub" / "checkpoints"
     own = Path(__file__).parent / "zoo" / "extractors" / "weights"
-    files = [file for folder in (own, checkpoints) for file in sorted(folder.glob("*")) if file.suffix in WEIGHTS]
-    found = {file.name: _described(file) for file in files}
-    return found | ({} if checkpoints.exists() else {str(checkpoints): "not there: no weights were downloaded"})
+    home = Path(os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
+    try:
+        checkpoints = paths.expanded(home) / "hub" / "checkpoints"
+        missing = {} if checkpoints.exists() else {str(checkpoints): "not there: no weights were downloaded"}
+        folders = (own, checkpoints)
+    except (GanzooError, OSError) as error:
+        folders, missing = (own,), {str(home): f"cannot be found: {error}"}
+    files = [file for folder in folders for file in sorted(folder.glob("*")) if file.suffix in WEIGHTS]
+    return {file.name: _described(file) for file in files} | missing
 
 
 def _described(file: Path) -> str:
-    sha256 = _sha256(file)
-    known = "; the network of FID and IS" if sha256 == INCEPTION_2015_SHA256 else ""
-    return f"{file.stat().st_size / 2**20:.1f} MiB, sha256 {sha256}{known}"
-
-
-def _sha256(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        size = file.stat().st_size
+    except OSError as error:  # a link to what is gone, say
         return f"cannot be read: {error.strerror}"
+    known = "; the network of FID and IS" if sha256 == INCEPTION_2015_SHA256 else ""
+    return f"{size / 2**20:.1f} MiB, sha256 {sha256}{known}"
 
 
 def _plugins() -> Section:

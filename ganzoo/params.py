@@ -162,8 +162,9 @@ def _value(parameter: Parameter, value: Any, where: str) -> Any:
 def _one(parameter: Parameter, value: Any, where: str) -> Any:
     converted = _convert(parameter.convert, value)
     if converted is None:
+        kind = f"{parameter.type} in UTF-8" if isinstance(value, str) and not is_utf8(value) else parameter.type
         example = f", e.g. {format_value(parameter.default)}" if parameter.default not in (None, "") else ""
-        raise ParameterError(f'{where} takes {parameter.type}, not "{value}"{example}')
+        raise ParameterError(f'{where} takes {kind}, not "{value}"{example}')
     low, high, choices = parameter.low, parameter.high, parameter.choices
     outside = (low is not None and converted < low) or (high is not None and converted > high)
     if outside or (choices and converted not in choices):
@@ -178,8 +179,17 @@ def _convert(kind: type, value: Any) -> Any:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         return words.get(str(value).lower())
     if kind is str:
-        return value if isinstance(value, str) else None
+        return value if isinstance(value, str) and is_utf8(value) else None
     return None if isinstance(value, bool) else _number(kind, value)
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a text can be written to a file; the name of a file may be any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(kind: type, value: Any) -> int | float | None:

@@ -5,15 +5,29 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ganzoo.errors import ParameterError
+
 
 def cache_dir() -> Path:
     """Return the folder of derived files that can be deleted at any time: `$GANZOO_CACHE`, or the user's cache."""
     named = os.environ.get("GANZOO_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(named).expanduser() if named else Path(base).expanduser() / "ganzoo"
+    return expanded(named) if named else expanded(base) / "ganzoo"
 
 
 def data_root() -> Path:
     """Return the folder of datasets where none is given: `$GANZOO_DATA`, or `data` in the user's cache."""
     named = os.environ.get("GANZOO_DATA")
-    return Path(named).expanduser() if named else cache_dir() / "data"
+    return expanded(named) if named else cache_dir() / "data"
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path, `~` or `~user` at its start replaced by the home folder.
+
+    Raises:
+        ParameterError: no home folder is known, as in a container whose user has no name.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ParameterError(f"{path}: no home folder is known for it; write the whole path, or set HOME") from None

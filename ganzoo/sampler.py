@@ -60,7 +60,12 @@ class Sampler:
             count: how many.
             seed: of the latents and, for a conditional generator without `classes`, of uniformly drawn classes.
             classes: (count,) int64, for a conditional generator.
+
+        Raises:
+            ParameterError: fewer than one, or classes that do not fit.
         """
+        if count < 1:
+            raise ParameterError(f"count must be at least 1, not {count}")
         rng = generator(seed, "samples", self.device)
         wanted = self.game.setting.classes
         if classes is not None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 SMALL = ("--dataset", "digits", "--device", "cpu", "--samples", "50", "--evaluations", "2")
 """What makes a run on a CPU take a second."""
 
@@ -47,3 +49,14 @@ def install(site: Path, name: str, source: str, groups: Mapping[str, tuple[str, 
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     (site / f"{name}.py").write_text(source, encoding="utf-8")
     return {"PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a user without a name or a home folder, and without a cache that is named."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ("HOME", "GANZOO_CACHE", "GANZOO_DATA", "XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)

@@ -8,6 +8,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from command_line import homeless
 from PIL import Image
 
 import ganzoo
@@ -91,6 +92,10 @@ def images(folder: Path, count: int = 4) -> Path:
         ((*BENCH, "--dataset", "folder"), "path is needed"),
         ((*BENCH, "--dataset", "folder:path=nowhere"), "path 'nowhere' does not exist"),
         ((*BENCH, "--dataset", "zip:path=nowhere.zip"), "path 'nowhere.zip' does not exist"),
+        ((*BENCH, "--out", "~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
+        ((*BENCH, "--data-root", "~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
+        ((*BENCH, "--dataset", "folder:path=~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
+        (("score", "~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
         (("bench", "nowhere.toml"), "nowhere.toml: no such suite file"),
         (("report", "nowhere"), "nowhere is not a results folder: it has no grid.json"),
         (("sample", "nowhere", "--out", "x.png"), "nowhere is not a run: it has no config.json"),
@@ -103,6 +108,12 @@ def test_what_is_typed_wrong_is_named(words: tuple[str, ...], said: str, refused
     assert not list(tmp_path.iterdir())
 
 
+def test_a_user_without_a_home_is_told_what_to_set(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one is whom `docker run --user` makes."""
+    homeless(monkeypatch)
+    assert "~/.cache: no home folder is known for it; write the whole path, or set HOME" in refused(*BENCH)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -112,6 +123,7 @@ def test_what_is_typed_wrong_is_named(words: tuple[str, ...], said: str, refused
         ('model = "mlp"\nloss = "bce"\n[recipe]\nsteps = "x"', "suite.toml: recipe"),
         ('model = "mlp"\nloss = "bce"\nseeds = -1', "suite.toml: seeds"),
         ('model = "mlp"\nloss = [3]', "suite.toml: loss"),
+        ('model = "mlp"\nloss = "bce"\nout = "~nobody-at-all"', "suite.toml: out: ~nobody-at-all: no home folder"),
         ('model = "mlp"\nloss = "bce"\ndevice = "gpu"', "suite.toml: device: must be auto or cpu or cuda"),
     ],
 )

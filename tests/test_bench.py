@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 import ganzoo as gz
 from ganzoo.cli.main import main
+from ganzoo.errors import ParameterError
 from ganzoo.results.store import Result, read_json
 
 pytestmark = pytest.mark.slow
@@ -77,6 +79,17 @@ def test_pictures_and_results_lie_where_the_last_lines_say(bench: tuple[Path, st
     assert [(result.seed, result.status, result.step) for result in results] == [(0, "done", 20), (1, "done", 20)]
 
 
+@pytest.mark.parametrize("name", ["my runs", "-x 'y'"])
+def test_the_command_for_the_table_can_be_typed_whatever_the_folder_is_called(
+    out: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(out.parent)
+    out.rename(name)
+    printed = shown(capsys, monkeypatch, *GRID, "--seeds", "2", f"--out={name}")
+    command = printed.splitlines()[-1].partition("(table again: ")[2].removesuffix(")")
+    assert shown(capsys, monkeypatch, *shlex.split(command)[1:]).splitlines()[0].startswith("combination")
+
+
 def test_a_finished_run_keeps_no_checkpoint_but_its_log_and_weights(bench: tuple[Path, str]) -> None:
     for folder in run_folders(bench[0]):
         names = {file.name for file in folder.iterdir()}
@@ -93,6 +106,18 @@ def test_running_again_trains_nothing(out: Path) -> None:
     assert "2 runs done already, nothing to train" in printed
     assert "FD-digits-cnn last" in printed
     assert contents(out) == before
+
+
+@pytest.mark.parametrize("size", [0, 100, 2000])
+def test_a_picture_that_is_damaged_is_named_and_keeps_nothing_else_from_being_shown(
+    out: Path, size: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = run_folders(out)[0] / "samples.png"
+    picture.write_bytes(picture.read_bytes()[:size])
+    *_, before, results = shown(capsys, monkeypatch, *GRID, "--seeds", "2", "--out", out).splitlines()
+    assert before.startswith(f"no picture of the samples: {picture} is damaged (")
+    assert before.endswith("; delete it to go without")
+    assert results.startswith(f"results: {out}")
 
 
 def test_a_further_seed_trains_just_that_one(out: Path) -> None:
@@ -149,6 +174,12 @@ def test_a_loaded_run_draws_what_its_seed_says(bench: tuple[Path, str]) -> None:
 
 
 # Python -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_images_cannot_be_drawn(count: int, bench: tuple[Path, str]) -> None:
+    with pytest.raises(ParameterError, match=f"count must be at least 1, not {count}"):
+        gz.load(run_folders(bench[0])[0]).sample(count)
 
 
 def test_python_gives_the_numbers_of_the_command_line(bench: tuple[Path, str], tmp_path: Path) -> None:

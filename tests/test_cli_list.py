@@ -238,6 +238,14 @@ def test_a_dry_run_says_where_each_recipe_value_comes_from():
     assert "lr_schedule=constant" in sources["ganzoo"]
 
 
+def test_a_dry_run_counts_no_more_evaluations_than_steps():
+    shown = output(
+        "bench", "--model", "dcgan", "--loss", "bce", "--steps", "7", "--evaluations", "1000", "--samples", "10",
+        "--dry-run"
+    )  # fmt: skip
+    assert "; 100 generated images to score\n" in shown
+
+
 def test_a_dry_run_counts_one_in_the_singular():
     shown = output("bench", "--model", "dcgan", "--loss", "bce", "--dry-run")
     assert "cost: 1 combination x 1 seed = 1 run; " in shown
@@ -263,6 +271,25 @@ def test_a_terminal_gets_a_drawn_table_with_every_cell(capsys, monkeypatch):
     drawn = capsys.readouterr().out
     assert "[bold]a" in drawn
     assert "─" in drawn
+
+
+@pytest.mark.parametrize("width", ["20", "60", "200"])
+def test_no_terminal_is_too_narrow_for_a_whole_number(width, capsys, monkeypatch):
+    monkeypatch.setattr("ganzoo.cli.output.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", width)
+    header = ["combination", "images seen", "device s", "memory", "parameters G+D", "remarks"]
+    row = ["dcgan", "128,000", "30.3", "804 MiB", "184.19k + 132.93k", "best"]
+    print_table("", header, [row], right=range(1, 5))
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "dcgan" in line)
+    assert [cell.strip() for cell in line.split("  ") if cell.strip()] == row
+
+
+def test_square_brackets_in_a_title_or_a_header_are_no_markup(capsys, monkeypatch):
+    monkeypatch.setattr("ganzoo.cli.output.is_terminal", lambda: True)
+    print_table("folder:path=[red]/[/x]", ["[bold]name"], [["a name as long as the title"]])
+    drawn = capsys.readouterr().out
+    assert "folder:path=[red]/[/x]" in drawn
+    assert "[bold]name" in drawn
 
 
 def test_the_shell_completes_component_names(monkeypatch):

@@ -114,6 +114,21 @@ def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
     assert (folders[1] / "result.json").exists()
 
 
+def test_a_run_that_fails_with_words_that_are_no_utf_8_stops_no_other(tmp_path, monkeypatch):
+    play = Trainer.play
+
+    def fail(self, number):
+        if self.run.seed == 0:
+            raise ValueError("caf\udce9.png")
+        play(self, number)
+
+    monkeypatch.setattr(Trainer, "play", fail)
+    folders, told, _ = carry_out(tmp_path, *runs(seeds=2))
+    assert {event.run: event.text for event in told if event.kind == "error"} == {0: r"caf\udce9.png"}
+    assert r"ValueError: caf\udce9.png" in (folders[0] / "error.txt").read_text(encoding="utf-8")
+    assert (folders[1] / "result.json").exists()
+
+
 def test_all_are_stopped_with_a_checkpoint_each(tmp_path):
     asked: list[int] = []
     folders, _, crew = carry_out(tmp_path, *runs(seeds=2), stopping=lambda: asked.append(1) or len(asked) > 5)

@@ -6,12 +6,13 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import ganzoo as package
 from ganzoo.engine.crew import Crew as CrewAtWork
 from ganzoo.engine.errands import OUTDATED, Crew, Placed, Preparation
-from ganzoo.engine.messages import Event, Options, Task
+from ganzoo.engine.messages import Event, Options, Task, failure
 from ganzoo.errors import DataError, EngineError, GanzooError
 from ganzoo.results.store import Result, read_json, write_json
 
@@ -61,6 +62,11 @@ def test_every_run_of_a_job_is_told_to_have_ended_once(crew):
     one.ended(-9)
     assert [(seed, event.kind) for seed, event in told] == [(1, "finished"), (0, "error")]
     assert told[1][1].text == f"its process ended with signal 9 (Killed); see {one.output}"
+
+
+def test_an_error_about_a_file_whose_name_is_no_utf_8_can_be_told():
+    told = msgspec.json.decode(msgspec.json.encode(failure(DataError("caf\udce9.png cannot be\ndecoded"))), type=Event)
+    assert (told.error, told.text) == ("DataError", r"caf\udce9.png cannot be decoded")
 
 
 def test_runs_of_a_job_that_the_engine_lost_failed_for_that_reason(crew):

@@ -125,6 +125,15 @@ def test_what_a_job_tells_is_heard_line_by_line_and_a_line_that_is_not_finished_
     assert [event.step for event in errand.heard] == [1, 2]
 
 
+def test_a_line_that_a_full_disk_cut_within_a_letter_is_passed_over(tmp_path):
+    events = tmp_path / "events.jsonl"
+    cut = '{"kind": "note", "text": "é'.encode()[:-1]
+    events.write_bytes(cut + b'{"kind": "note"}\n{"kind": "progress", "step": 2}\n')
+    errand = Errand("a", [], events)
+    placer(Script([], a=[0])).carry_out([errand], 1, lambda: None)
+    assert [event.step for event in errand.heard] == [2]
+
+
 # An engine at fault --------------------------------------------------------------------------------------------------
 
 

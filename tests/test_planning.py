@@ -250,6 +250,19 @@ def test_a_plugin_whose_function_raises_is_named(plugin):
         plan(loss="loss-x")
 
 
+@pytest.mark.parametrize("field", ["recipe", "provides", "requires", "conflicts"])
+def test_a_plugin_whose_function_returns_something_else_is_named(plugin, field):
+    plugin(loss=f"{field}=lambda params: 5")
+    with pytest.raises(BrokenPluginError, match=rf"^loss ganzoo-fake/loss-x 1\.0: its {field} returned 5, not a "):
+        plan(loss="loss-x")
+
+
+def test_a_plugin_whose_setting_is_something_else_is_named(plugin):
+    plugin(loss="setting=lambda params, setting: None")
+    with pytest.raises(BrokenPluginError, match=r"its setting returned None, not a ganzoo\.api\.Setting"):
+        plan(loss="loss-x")
+
+
 # The grid ------------------------------------------------------------------------------------------------------------
 
 
@@ -395,6 +408,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"loss": "wgan-gp:penalti=1"}, ParameterError, 'wgan-gp: no parameter "penalti"; did you mean "penalty"?'),
         ({"loss": "wgan-gp:penalty=-1"}, ParameterError, "wgan-gp: penalty must be at least 0, not -1"),
         ({"samples": 1}, ParameterError, "--samples: must be a whole number, at least 2, not 1"),
+        ({"samples": "9" * 5000}, ParameterError, "--samples: must be a whole number, at least 2, not '999"),
         ({"samples": "²"}, ParameterError, "--samples: must be a whole number"),
         ({"evaluations": 0}, ParameterError, "--evaluations: must be a whole number, at least 1, not 0"),
         ({"evaluations": True}, ParameterError, "--evaluations: must be a whole number, at least 1, not True"),
@@ -406,7 +420,14 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
+        ({"out": "caf\udce9"}, ParameterError, r"--out: must be a name in UTF-8, not 'caf\udce9'; rename the folder"),
+        ({"dataset": "folder:path=\udce9"}, ParameterError, "folder: path takes str in UTF-8, not "),
         ({"steps": 5}, ParameterError, 'no setting "steps"; did you mean "recipe.steps"?'),
+        (
+            {"combination": [{"loss": "hinge"}]},
+            ParameterError,
+            "combination: only a suite file lists combinations; write",
+        ),
         ({"modle": 5}, ParameterError, 'no setting "modle"; did you mean "model"?'),
         ({"dataset": "folder"}, ParameterError, "folder: path is needed"),
     ],
@@ -532,6 +553,12 @@ def test_a_suite_can_list_combinations_that_are_no_grid(suite):
     assert len(made.runs) == 6
 
 
+def test_what_is_said_of_a_published_score_is_one_line_however_it_is_written(suite):
+    text = COMBINATIONS.replace('source = "a paper"', 'source = """a\npaper"""\nremark = """\nof two\n  lines\n"""')
+    (one,) = ganzoo.plan(suite(text)).published.values()
+    assert (one.source, one.remark) == ("a paper", "of two lines")
+
+
 def test_flags_override_every_combination(suite):
     made = ganzoo.plan(suite(COMBINATIONS), trick=(), loss="hinge", recipe={"steps": 5})
     assert {(run.loss.name, run.recipe["steps"]) for run in made.runs} == {("hinge", 5)}
@@ -551,6 +578,10 @@ def test_flags_override_every_combination(suite):
         (
             'published = {source = "x", scores = {fdi = 1.0}, extractor = "e", samples = 5, reference = "r"}',
             'combination 1.published: no column "fdi"; write one of fid, is, ',
+        ),
+        (
+            'published = {source = "x", scores = {fid = nan}, extractor = "e", samples = 5, reference = "r"}',
+            "combination 1.published: scores.fid is nan, which nobody printed; leave it out",
         ),
         ('name = "both"\nmodel = ["mlp", "dcgan"]', "both: a name and a published row are of one combination"),
     ],
@@ -574,7 +605,12 @@ def test_a_suite_without_a_loss_says_how_to_add_one(suite):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"model = ", "not valid TOML: "), (b"\xff\xfe", "cannot be read: "), (None, "no such suite file")],
+    [
+        (b"model = ", "not valid TOML: "),
+        (b"samples = " + b"9" * 5000, "not valid TOML: "),
+        (b"\xff\xfe", "cannot be read: "),
+        (None, "no such suite file"),
+    ],
 )
 def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
     file = tmp_path / "suite.toml"

@@ -187,6 +187,11 @@ def test_a_corrupted_distribution_shadows_a_later_one_of_its_name(make_distribut
         (LOSS.replace('"a loss on a sphere"', "None"), "summary is None, not a string"),
         (LOSS.replace("sphere_loss:Sphere", "sphere_loss"), 'target is "sphere_loss", not module:attribute'),
         (LOSS.replace("summary=", "provides=('targets'), summary="), 'write ("targets",)'),
+        (LOSS.replace("summary=", "provides=3, summary="), "provides is 3, not a collection of strings"),
+        (LOSS.replace("summary=", "formerly=3, summary="), "formerly is 3, not a collection of strings"),
+        (LOSS.replace("summary=", "requires=('targets',), summary="), "requires is ('targets',), not a mapping"),
+        (LOSS.replace("summary=", "conflicts=['targets'], summary="), "conflicts is ['targets'], not a mapping"),
+        (LOSS.replace("summary=", "recipe={'steps': 3}, summary="), "recipe is {'steps': 3}, not a ganzoo.api.Recipe"),
         (LOSS.replace("summary=", "params=dict, summary="), "params is <class 'dict'>, not a dataclass"),
         (LOSS.replace("summary=", "params=None, summary="), "params is None, not a dataclass"),
         (

@@ -12,6 +12,7 @@ from ganzoo.errors import ResultsError
 from ganzoo.planning.run import Run
 from ganzoo.results import store
 from ganzoo.results.store import Grid, Result, finished, open_grid, read_json, read_runs, run_folder, write_json
+from ganzoo.results.summary import summarise
 
 
 def runs(**request: object) -> tuple[Run, ...]:
@@ -63,6 +64,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         (b'{"runs": ["a"]}', "combinations"),
         (b'{"runs": ["a"], "combi', "truncated"),
         (b"", "truncated"),
+        (b'{"runs": ["\xff"], "combinations": []}', "utf-8"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_field(content: bytes, named: str, tmp_path: Path) -> None:
@@ -86,6 +88,19 @@ def test_seeds_of_a_combination_lie_side_by_side_and_combinations_apart(tmp_path
     assert run_folder(tmp_path, second).name == "seed-1"
 
 
+def test_a_run_keeps_its_folder_and_result_under_a_new_name(tmp_path: Path) -> None:
+    """A row of a suite is renamed, or the grid has a second dataset, which names begin with then."""
+    (before,) = runs()
+    with open_grid(tmp_path, (before,)):
+        write_json(begin(tmp_path, before) / "result.json", result(before))
+    after, other = runs(dataset=["digits", "mnist"])
+    with open_grid(tmp_path, (after, other)):
+        assert finished(run_folder(tmp_path, after)) is not None
+        assert run_folder(tmp_path, after) == run_folder(tmp_path, before) != run_folder(tmp_path, other)
+    (row,) = summarise([tmp_path]).rows
+    assert (row.combination, row.done) == ("digits: mlp + bce", 1)
+
+
 @pytest.mark.parametrize(("status", "again"), [("done", False), ("diverged", False), ("failed", True)])
 def test_only_a_failed_run_is_tried_again(status: str, again: bool, tmp_path: Path) -> None:
     (run,) = runs()
@@ -103,6 +118,17 @@ def test_runs_are_read_in_the_order_of_the_grid_with_their_results(tmp_path: Pat
     read = read_runs(tmp_path)
     assert [run.id for _, run, _ in read] == [run.id for run in grid[1:]]
     assert [found is not None for _, _, found in read] == [False, True, False]
+
+
+@pytest.mark.parametrize("copy", ["seed-0-backup", "../safe/seed-0"])
+def test_a_copy_of_a_runs_folder_does_not_hide_its_result(copy: str, tmp_path: Path) -> None:
+    (run,) = runs()
+    with open_grid(tmp_path, (run,)):
+        folder = begin(tmp_path, run)
+        (folder.parent / copy).resolve().mkdir(parents=True)
+        write_json((folder.parent / copy).resolve() / "config.json", run)
+        write_json(folder / "result.json", result(run))
+    assert [(place, found is not None) for place, _, found in read_runs(tmp_path)] == [(folder, True)]
 
 
 # Grids --------------------------------------------------------------------------------------------------------------

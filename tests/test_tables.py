@@ -231,6 +231,24 @@ def test_a_run_that_two_folders_hold_counts_once(tmp_path: Path) -> None:
 # Protocols ----------------------------------------------------------------------------------------------------------
 
 
+def test_rows_that_share_a_name_say_what_they_differ_in(tmp_path: Path) -> None:
+    """Results folders of two lengths, or a suite that lists a combination with two recipes, say."""
+    short, long, again = (
+        write(tmp_path / str(distance), grid := runs(**request), done(grid[0], distance))
+        for distance, request in (
+            (1, {"recipe": {"steps": 5, "generator_lr": 1e-4}}),
+            (2, {"recipe": {"steps": 9}}),
+            (3, {"recipe": {"steps": 9}, "evaluations": 2}),
+        )
+    )
+    names = [row.combination for row in summarise([short, long]).rows]
+    assert names == ["mlp + bce (steps=5, generator_lr=0.0001)", "mlp + bce (steps=9, generator_lr=0.0002)"]
+    names = [row.combination for row in summarise([long, again]).rows]
+    assert all(name.startswith(f"mlp + bce ({folder}") for name, folder in zip(names, (long, again), strict=True))
+    assert not any("mlp + bce: mlp" in note for note in notes(summarise([short, long])))
+    assert [row.combination for row in summarise([short]).rows] == ["mlp + bce"]
+
+
 def test_scores_of_different_protocols_are_not_ranked(tmp_path: Path) -> None:
     grid = runs(seeds=2)
     fewer = msgspec.structs.replace(PROTOCOL, samples=50)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,8 +15,9 @@ from ganzoo.data.batches import Batches, to_pixels, to_unit
 from ganzoo.engine.job import Job
 from ganzoo.engine.messages import Options
 from ganzoo.errors import Interrupted, ResultsError
+from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
-from ganzoo.train.checkpoint import MetricsLog
+from ganzoo.train.checkpoint import MetricsLog, load_checkpoint
 from ganzoo.train.optimizer import scheduled
 from ganzoo.train.record import Record
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms
@@ -300,6 +302,34 @@ def test_a_checkpoint_that_cannot_be_continued_is_refused_with_the_remedy(tmp_pa
     torch.save(state | changed, tmp_path / "run" / "checkpoint.pt")
     with pytest.raises(ResultsError, match=said):
         job(run, tmp_path / "run").finish()
+
+
+def test_a_checkpoint_of_code_that_has_changed_since_is_refused_with_the_remedy(tmp_path, monkeypatch):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 4}, samples=50, evaluations=1).runs[0]
+    with pytest.raises(Interrupted):
+        job(run, tmp_path / "run", stop_at=2).finish()
+    other = ganzoo.plan(model="mlp:generator=16", loss="bce").runs[0].architecture
+    changed = msgspec.structs.replace(run, architecture=other)
+    monkeypatch.setattr(Run, "id", run.id)
+    with pytest.raises(ResultsError, match=r"not fit what is installed now \(RuntimeError: .*, or delete") as caught:
+        job(changed, tmp_path / "run").finish()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_without_room_does_not_damage_a_checkpoint(tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 2 GiB")
+
+    (tmp_path / "checkpoint.pt").touch()
+    monkeypatch.setattr(torch, "load", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        load_checkpoint(tmp_path / "checkpoint.pt", CPU)
+
+
+@pytest.mark.parametrize("evaluations", [6, 7, 10**18])
+def test_a_run_is_evaluated_after_each_step_and_no_more(evaluations, tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, evaluations=evaluations).runs[0]
+    assert job(run, tmp_path / "run").evaluation_steps == {1, 2, 3, 4, 5, 6}
 
 
 def test_loading_a_run_leaves_the_callers_random_numbers_alone(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command_line import SMALL, ganzoo, install
+from command_line import SMALL, ganzoo, homeless, install
 
 import ganzoo as package
 from ganzoo.cli.main import cli
@@ -297,3 +297,20 @@ def test_the_doctor_names_what_is_wrong(sphere, make_distribution, monkeypatch):
     )
     assert any(line.startswith("    distribution foreign is damaged: ") for line in troubles)
     assert not any("hinge" in line for line in troubles)
+
+
+def test_what_the_doctor_cannot_find_out_stops_nothing(monkeypatch):
+    homeless(monkeypatch)
+    _, shown = doctor()
+    assert "    cache: cannot be found: ~/.cache: no home folder is known for it" in shown
+    assert "    ~/.cache/torch: cannot be found: " in shown
+    assert "digits-cnn.safetensors" in shown
+
+
+def test_weights_that_lead_nowhere_stop_no_diagnosis(tmp_path, monkeypatch):
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "moved.pth").symlink_to(tmp_path / "gone")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    _, shown = doctor()
+    assert "    moved.pth: cannot be read: No such file or directory" in shown

@@ -15,7 +15,7 @@ from ganzoo.cli.dry_run import show_plan
 from ganzoo.cli.output import is_terminal, print_table
 from ganzoo.engine.grid import default_out, run_grid
 from ganzoo.engine.watch import Bars, Lines
-from ganzoo.errors import Interrupted, ParameterError
+from ganzoo.errors import Interrupted, ParameterError, ResultsError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.params import parameters
 from ganzoo.planning.command import plan_from
@@ -144,6 +144,10 @@ def _show_pictures(plan: Plan, out: Path, summary: Summary) -> None:
         if drawn:
             shown[row.combination] = drawn
     if shown:
-        save_montage(out / "samples.png", shown)
-        click.echo(f"\nsamples: {out / 'samples.png'}")
-    click.echo(f"results: {out} (table again: ganzoo report {out})")
+        try:
+            save_montage(out / "samples.png", shown)
+            click.echo(f"\nsamples: {out / 'samples.png'}")
+        except ResultsError as error:  # the table stands without
+            click.echo(f"\nno picture of the samples: {error}")
+    dashed = ["--"] * str(out).startswith("-")
+    click.echo(f"results: {out} (table again: {shlex.join(['ganzoo', 'report', *dashed, str(out)])})")

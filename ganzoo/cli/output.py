@@ -36,11 +36,17 @@ def _print_rich(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    needed = 1
     for i, name in enumerate(header):
         number = i in right
         words = name.replace(" ", "\n") if number else name  # one word a line: a column of numbers stays narrow
-        table.add_column(words, justify="right" if number else "left", overflow="fold", no_wrap=number)
+        least = max(map(len, [*words.split("\n"), *(row[i] for row in rows if number)]))
+        needed += least + 3  # a blank on both sides, and what parts it from the next
+        table.add_column(
+            Text(words), justify="right" if number else "left", overflow="fold", no_wrap=number, min_width=least
+        )
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    width = max(Console().width, needed)  # a terminal breaks lines that are too long; a number cut short is another one
+    Console(width=width).print(table)

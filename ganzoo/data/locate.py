@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ganzoo.api import Split
 from ganzoo.errors import DataError
+from ganzoo.paths import expanded
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 
@@ -22,7 +23,7 @@ def is_hidden(name: str) -> bool:
 
 def locate(path: str, root: Path) -> Path:
     """Return an absolute path: `path` itself, or relative to the current folder, or else to the data root."""
-    given = Path(path).expanduser()
+    given = expanded(path)
     candidates = list(dict.fromkeys([given.absolute(), (root / given).absolute()]))
     for candidate in candidates if path else []:
         if candidate.exists():

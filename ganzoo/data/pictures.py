@@ -25,6 +25,7 @@ from ganzoo.data.locate import is_hidden, is_image
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
+from ganzoo.paths import expanded
 from ganzoo.planning.choice import choose
 from ganzoo.planning.extractor import Own, own_extractor
 from ganzoo.planning.request import Asked
@@ -82,7 +83,7 @@ def open_pictures(
     Raises:
         DataError: there is nothing of the kind, or it cannot be read.
     """
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not path.exists():
         return _of_dataset(text, root)
     if (path / "result.json").exists():
@@ -223,7 +224,7 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
 
 def own_data(text: str) -> str:
     """Return the data that a run was trained on, as `open_pictures` takes it; empty for what is no run."""
-    folder = Path(text).expanduser()
+    folder = expanded(text)
     if not (folder / "result.json").exists():
         return ""
     run: Run = read_json(folder / "config.json", Run)

@@ -64,7 +64,7 @@ class Crew:
             self._tell(number, failure(error))
         except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
             file = Path(self.task.folders[number]) / "error.txt"
-            file.write_text(traceback.format_exc(), encoding="utf-8")
+            file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))
         else:
             return False

@@ -58,5 +58,6 @@ def finish(result: Result) -> Event:
 
 
 def failure(error: BaseException) -> Event:
-    """Return the event that tells of an error, its words on one line."""
-    return Event(kind="error", error=type(error).__name__, text=" ".join(str(error).split()))
+    """Return the event that tells of an error, its words on one line, what is no UTF-8 in a file's name escaped."""
+    words = " ".join(str(error).split()).encode(errors="backslashreplace").decode()
+    return Event(kind="error", error=type(error).__name__, text=words)

@@ -175,5 +175,5 @@ class AtWork:
             told = events.read()
         for line in told[: told.rfind(b"\n") + 1].splitlines():  # the last one is not yet written to its end, or cut
             self.heard += len(line) + 1
-            with suppress(msgspec.DecodeError):  # of a full disk
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):  # of a full disk
                 self.errand.hear(msgspec.json.decode(line, type=Event))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ganzoo.errors import ResultsError
+from ganzoo.errors import ResultsError, one_line
 from ganzoo.evaluate.metrics import Score
 from ganzoo.train.checkpoint import load_checkpoint, save_checkpoint
 from ganzoo.train.trainer import Trainer
@@ -64,7 +64,7 @@ def resume(file: Path, trainer: Trainer, data_sha256: str) -> Progress:
     """Continue where a checkpoint was written, if there is one, with the same data.
 
     Raises:
-        ResultsError: the checkpoint is of another version, run or device, or the data has changed.
+        ResultsError: the checkpoint is of another version, run or device, or the data or the code has changed.
     """
     state = load_checkpoint(file, trainer.device)
     if state is None:
@@ -79,8 +79,14 @@ def resume(file: Path, trainer: Trainer, data_sha256: str) -> Progress:
         raise ResultsError(
             f"{file} was written on {state['device']}; continue with --device {state['device']}, or {_afresh(file)}"
         )
-    trainer.load_state_dict(state["trainer"])
-    return Progress(**state["progress"])
+    try:  # the code of a plugin may have changed since, under the same version
+        trainer.load_state_dict(state["trainer"])
+        return Progress(**state["progress"])
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{file} does not fit what is installed now ({one_line(error)}): continue with what wrote it, or "
+            f"{_afresh(file)}"
+        ) from error
 
 
 def _afresh(file: Path) -> str:

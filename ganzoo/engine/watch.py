@@ -40,7 +40,7 @@ class Lines(Silent):
     """Prints one line an event. Use as a context manager."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, float] = {}
+        self._shown: dict[str, float] = {}  # by the id of a run: combinations may share a name
 
     def __enter__(self) -> Lines:
         return self
@@ -77,8 +77,8 @@ class Lines(Silent):
         elif event.kind == "note":
             self.say(f"{name}: {event.text}")
         elif event.kind == "progress":
-            if time.monotonic() - self._shown.get(name, 0.0) >= PLAIN_SECONDS:
-                self._shown[name] = time.monotonic()
+            if time.monotonic() - self._shown.get(placed.run.id, 0.0) >= PLAIN_SECONDS:
+                self._shown[placed.run.id] = time.monotonic()
                 self.say(f"{name}: step {event.step:,} of {steps:,}{_terms(event.values)}")
         else:
             self.say(f"{name}: {_outcome(event)}")
@@ -92,8 +92,8 @@ class Bars(Lines):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
         self.progress: Progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", style="dim"), transient=True,
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", style="dim", markup=False), transient=True,
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
 
@@ -110,21 +110,21 @@ class Bars(Lines):
 
     def event(self, placed: Placed, event: Event) -> None:
         """Move the run's bar; print how it ended."""
-        name = _name(placed.run)
+        name, run = _name(placed.run), placed.run.id
         if event.kind == "started":
-            self._tasks[name] = self.progress.add_task(
+            self._tasks[run] = self.progress.add_task(
                 name, total=placed.run.recipe["steps"], completed=event.step, note=""
             )
         elif event.kind in ("finished", "error"):
-            if name in self._tasks:
-                self.progress.remove_task(self._tasks.pop(name))
+            if run in self._tasks:
+                self.progress.remove_task(self._tasks.pop(run))
             self.say(f"{name}: {_outcome(event)}")
         elif event.kind == "note":
             self.say(f"{name}: {event.text}")
         elif event.kind == "evaluated":
-            self.progress.update(self._tasks[name], completed=event.step, note=_outcome(event))
+            self.progress.update(self._tasks[run], completed=event.step, note=_outcome(event))
         else:
-            self.progress.update(self._tasks[name], completed=event.step)
+            self.progress.update(self._tasks[run], completed=event.step)
 
 
 def _name(run: Run) -> str:

@@ -34,6 +34,8 @@ def plan_from(flags: Mapping[str, Any], suite: Path | None) -> tuple[Plan, RunOp
     for key in flags:
         if key not in SUITE_KEYS:
             raise ParameterError(f'no setting "{key}"{near_key(key)}')
+    if "combination" in flags:
+        raise ParameterError("combination: only a suite file lists combinations; write one, and give its path")
     values = read_suite(suite) if suite else {}
     options = _options(merge(flags, values, suite))
     return make_plan(make_request(flags, values, suite)), options

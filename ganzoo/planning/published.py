@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -45,13 +46,20 @@ def read_published(value: Any, place: Place) -> Published:
     """Return the published row of a suite file's table.
 
     Raises:
-        GanzooError: a field is missing, unknown or of the wrong type, or a score has no such column.
+        GanzooError: a field is missing, unknown or of the wrong type, or a score has no such column or is no number.
     """
     try:
         found = msgspec.convert(value, Published)
     except msgspec.ValidationError as error:
         raise place.refuse(str(error)) from None
-    for key in found.scores:
+    for key, score in found.scores.items():
         if key not in KEYS:
             raise place.refuse(f'no column "{key}"; write one of {", ".join(KEYS)}')
-    return found
+        if not math.isfinite(score):  # JSON has no such number: the results could not be read again
+            raise place.refuse(f"scores.{key} is {score}, which nobody printed; leave it out")
+    return msgspec.structs.replace(found, source=_one_line(found.source), remark=_one_line(found.remark))
+
+
+def _one_line(text: str) -> str:
+    """Return a text of several lines, as TOML has them, on one: a note of a table is a line."""
+    return " ".join(text.split())

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, cast
 from ganzoo.api import Recipe
 from ganzoo.errors import ParameterError, SuiteError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
-from ganzoo.params import build, parse, split
-from ganzoo.paths import data_root
+from ganzoo.params import build, is_utf8, parse, split
+from ganzoo.paths import data_root, expanded
 from ganzoo.planning.published import Published, read_published
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
 
@@ -199,13 +199,20 @@ def _seed_numbers(value: Any) -> range | list[int]:
 
 
 def _count(value: Any, place: Place, low: int) -> int:
-    if isinstance(value, bool) or not str(value).isdecimal() or int(value) < low:
+    try:
+        number = int(value) if not isinstance(value, bool) and str(value).isdecimal() else -1
+    except ValueError:  # more digits than Python reads
+        number = -1
+    if number < low:
         raise place.refuse(f"must be a whole number, at least {low}, not {value!r}")
-    return int(value)
+    return number
 
 
 def folder(value: Any, place: Place) -> Path:
     """Return the path that a text names, `~` expanded."""
     if not isinstance(value, str | Path) or value == "":
         raise place.refuse(f"must be the path of a folder, not {value!r}")
-    return Path(value).expanduser()
+    if not is_utf8(str(value)):
+        raise place.refuse(f"must be a name in UTF-8, not {value!r}; rename the folder")
+    with place.blamed():
+        return expanded(value)

@@ -69,7 +69,7 @@ def read_suite(file: Path) -> dict[str, Any]:
         raise SuiteError(f"{file}: no such suite file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SuiteError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number with more digits than Python reads
         raise SuiteError(f"{file}: not valid TOML: {error}") from None
     _check_keys(values, SUITE_KEYS, Place("", file))
     tables = values.get("combination", [])

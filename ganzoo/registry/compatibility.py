@@ -10,6 +10,7 @@ from typing import Any
 from ganzoo.api import Reasons, Recipe, Setting
 from ganzoo.errors import BrokenPluginError, GanzooError, one_line
 from ganzoo.params import Parameter, build, parameters
+from ganzoo.registry.loading import ANSWERS
 from ganzoo.registry.lookup import Component
 
 
@@ -70,16 +71,19 @@ class Chosen:
         return self.ask(field, self.params) if callable(value) else value
 
     def ask(self, field: str, *arguments: Any) -> Any:
-        """Call a function of the spec, and name the plugin where it raises."""
+        """Call a function of the spec, and name the plugin where it raises or returns what it must not."""
         component = self.component
+        name = f"{component.kind} {component.full_name} {component.version}"
         try:
-            return getattr(component.usable_spec, field)(*arguments)
+            answer = getattr(component.usable_spec, field)(*arguments)
         except GanzooError:
             raise
         except Exception as error:  # a stranger's function may raise anything
-            raise BrokenPluginError(
-                f"{component.kind} {component.full_name} {component.version}: its {field} raised {one_line(error)}"
-            ) from error
+            raise BrokenPluginError(f"{name}: its {field} raised {one_line(error)}") from error
+        kind, words = ANSWERS[field]
+        if not isinstance(answer, kind):
+            raise BrokenPluginError(f"{name}: its {field} returned {answer!r}, not {words}")
+        return answer
 
 
 def negotiate(chosen: Sequence[Chosen]) -> tuple[list[Chosen], list[str]]:

@@ -6,10 +6,11 @@ import contextlib
 import importlib
 import re
 import sys
+from collections.abc import Collection, Mapping
 from dataclasses import is_dataclass
 from typing import Any, Literal
 
-from ganzoo.api import API_VERSION, OLDEST_API, DatasetSpec, Paper, Spec
+from ganzoo.api import API_VERSION, OLDEST_API, DataInfo, DatasetSpec, Paper, Recipe, Setting, Spec
 from ganzoo.errors import ParameterError, one_line
 from ganzoo.params import parameters
 from ganzoo.registry.discovery import Entry
@@ -18,6 +19,21 @@ from ganzoo.registry.permission import forbidden
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NEW_FIELD = re.compile(r"\b(Spec|DatasetSpec|Recipe|DataInfo|Paper|param)(\.__init__)?\(\) got an unexpected keyword")
 """What Python says where a spec was written for a newer API."""
+REASONS = (Mapping, "a mapping of traits to reasons")
+DECLARED: dict[str, tuple[Any, str]] = {
+    "recipe": (Recipe, "a ganzoo.api.Recipe"),
+    "provides": (Collection, "a collection of strings"),
+    "requires": REASONS,
+    "conflicts": REASONS,
+}
+"""What the fields of a spec that may be functions of the parameters hold or return."""
+ANSWERS: dict[str, tuple[Any, str]] = DECLARED | {
+    "setting": (Setting, "a ganzoo.api.Setting"),
+    "refuse": (str | None, "a reason or None"),
+    "describe": (DataInfo, "a ganzoo.api.DataInfo"),
+    "extractor": (str, "a string"),
+}
+"""What the functions of a spec return."""
 State = Literal["ok", "broken", "ambiguous", "wrong API", "disabled"]
 
 
@@ -64,11 +80,16 @@ def _read(entry: Entry, found: Any) -> tuple[Spec | None, State, str]:
 def _flaw(spec: Spec) -> str:
     """Say what listing or planning would stumble over; nothing where there is no such thing."""
     fields: dict[str, tuple[Any, str]] = {
-        "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper")
+        "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper"),
+        "formerly": (Collection, "a collection of strings"),
     }  # fmt: skip
     for name, (kind, words) in fields.items():
         if not isinstance(getattr(spec, name), kind):
             return f"{name} is {getattr(spec, name)!r}, not {words}"
+    for name, (kind, words) in DECLARED.items():
+        value = getattr(spec, name)
+        if not callable(value) and not isinstance(value, kind):
+            return f"{name} is {value!r}, not {words}"
     if ":" not in spec.target:
         return f'target is "{spec.target}", not module:attribute'
     for name, words in (("provides", spec.provides), ("formerly", spec.formerly)):

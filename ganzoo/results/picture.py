@@ -84,8 +84,12 @@ def _save_png(file: Path, picture: Image.Image) -> None:
 
 
 def save_montage(file: Path, grids: Mapping[str, Path]) -> None:
-    """Write pictures side by side, each under its name, as PNG, atomically."""
-    pictures = {name: Image.open(path).convert("RGB") for name, path in grids.items()}
+    """Write pictures side by side, each under its name, as PNG, atomically.
+
+    Raises:
+        ResultsError: one of them is damaged, or the file cannot be written.
+    """
+    pictures = {name: _picture(path) for name, path in grids.items()}
     font = ImageFont.load_default(14)
     width = sum(max(picture.width, _length(name, font)) + GAP * 4 for name, picture in pictures.items())
     canvas = Image.new("RGB", (width, max(picture.height for picture in pictures.values()) + TITLE), "white")
@@ -94,7 +98,18 @@ def save_montage(file: Path, grids: Mapping[str, Path]) -> None:
         draw.text((left + GAP, GAP), name, fill="black", font=font)
         canvas.paste(picture, (left, TITLE))
         left += max(picture.width, _length(name, font)) + GAP * 4
-    _save_png(file, canvas)
+    try:
+        _save_png(file, canvas)
+    except OSError as error:
+        raise ResultsError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _picture(file: Path) -> Image.Image:
+    try:
+        with Image.open(file) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:  # which of them depends on where a PNG is damaged
+        raise ResultsError(f"{file} is damaged ({error}); delete it to go without") from None
 
 
 def _length(text: str, font: Any) -> int:

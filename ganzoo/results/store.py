@@ -100,14 +100,15 @@ def read_json(file: Path, kind: type[Any]) -> Any:
         raise ResultsError(f"{file} is missing; is {file.parent} a folder that ganzoo bench wrote?") from None
     except OSError as error:
         raise ResultsError(f"{file} cannot be read: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResultsError(f"{file} is not what ganzoo writes: {error}; move it away and run the grid again") from None
 
 
 def run_folder(out: Path, run: Run) -> Path:
-    """Return the folder of a run: the combination's slug and id, then the seed."""
+    """Return the folder of a run: the combination's, which is a slug and its id, then the seed's."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.combination.lower()).strip("-")[:80]
-    return out / f"{slug}-{run.combination_id}" / f"seed-{run.seed}"
+    there = sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
+    return (there[0] if there else out / f"{slug}-{run.combination_id}") / f"seed-{run.seed}"
 
 
 def finished(folder: Path) -> Result | None:
@@ -141,26 +142,41 @@ def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Publishe
 
 
 def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published]) -> None:
-    """Write down which runs the folder is for; refuse where it has run others. Those only planned do not count."""
-    ids = tuple(run.id for run in runs)
-    held = [run for _, run, _ in read_runs(out)] if (out / "grid.json").exists() else []
-    strangers = sum(run.id not in ids for run in held)
+    """Write down which runs the folder is for, and what they are called now; refuse where it has run others.
+
+    Those only planned do not count.
+    """
+    names = {run.id: run.combination for run in runs}
+    held = read_runs(out) if (out / "grid.json").exists() else []
+    strangers = sum(run.id not in names for _, run, _ in held)
     if strangers:
-        names = ", ".join(dict.fromkeys(run.combination for run in held))
+        others = ", ".join(dict.fromkeys(run.combination for _, run, _ in held))
         raise ResultsError(
-            f"{out} holds another grid ({names}; {strangers} of its {len(held)} runs are not in this one); choose "
+            f"{out} holds another grid ({others}; {strangers} of its {len(held)} runs are not in this one); choose "
             "another folder with --out, or run the command that made it"
         )
-    combinations = tuple(dict.fromkeys(run.combination for run in runs))
-    write_json(out / "grid.json", Grid(ids, combinations, dict(published)))
+    for folder, run, _ in held:
+        if run.combination != names[run.id]:
+            write_json(folder / "config.json", msgspec.structs.replace(run, combination=names[run.id]))
+    write_json(out / "grid.json", Grid(tuple(names), tuple(dict.fromkeys(names.values())), dict(published)))
 
 
-def read_runs(out: Path) -> list[tuple[Path, Run, Result | None]]:
+_Read = tuple[Path, Run, Result | None]
+
+
+def read_runs(out: Path) -> list[_Read]:
     """Return the runs of a results folder in the order of its grid, with their results where they have one."""
     grid: Grid = read_json(out / "grid.json", Grid)
-    found: dict[str, tuple[Path, Run, Result | None]] = {}
+    found: dict[str, _Read] = {}
     for file in sorted(out.glob("*/seed-*/config.json")):
         run: Run = read_json(file, Run)
         result = file.parent / "result.json"
-        found[run.id] = (file.parent, run, read_json(result, Result) if result.exists() else None)
+        one = (file.parent, run, read_json(result, Result) if result.exists() else None)
+        found[run.id] = max(found.get(run.id, one), one, key=_reached)  # a copy of its folder may lie beside it
     return [found[run] for run in grid.runs if run in found]
+
+
+def _reached(one: _Read) -> int:
+    """Return what is larger the further a run came."""
+    result = one[2]
+    return 0 if result is None else 1 if result.status == "failed" else 2

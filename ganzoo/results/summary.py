@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ganzoo.errors import GanzooError, ResultsError
 from ganzoo.evaluate.metrics import Column, Score, columns
 from ganzoo.evaluate.protocol import Protocol
+from ganzoo.params import format_value
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.rows import Row, Spreads, Summary, Table, spread
@@ -97,7 +98,7 @@ def _table(runs: Sequence[_Ended], published: Mapping[str, Published]) -> Table:
     metrics = tuple(dict.fromkeys(name for one in runs for name in one.run.evaluation.metrics))
     groups = _grouped(runs, lambda one: one.run.combination_id)
     unordered = [replace(_row(group), published=published.get(group[0].run.combination_id)) for group in groups]
-    rows = _ranked(unordered, columns(metrics)[0])
+    rows = _ranked(_told_apart(unordered, [group[0].run for group in groups]), columns(metrics)[0])
     return Table(
         dataset=protocol.dataset if protocol else runs[0].run.dataset.name,
         metrics=metrics,
@@ -105,6 +106,17 @@ def _table(runs: Sequence[_Ended], published: Mapping[str, Published]) -> Table:
         floor=_joined(result.floor for result in results),
         protocol=protocol,
     )
+
+
+def _told_apart(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
+    """Return rows with a run of each; those of one name get behind it what their recipes differ in, or their folder."""
+    found: list[Row] = []
+    for row, run in zip(rows, runs, strict=True):
+        twins = [other.recipe for other in runs if other.combination == run.combination]
+        differing = {key: value for key, value in run.recipe.items() if any(twin.get(key) != value for twin in twins)}
+        what = ", ".join(f"{key}={format_value(value)}" for key, value in differing.items()) or str(row.folder)
+        found.append(replace(row, combination=f"{row.combination} ({what})") if len(twins) > 1 else row)
+    return found
 
 
 def _joined(floors: Iterable[Score | None]) -> Score | None:
@@ -154,7 +166,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
         return {key: found for key in keys if (found := spread(score[key] for score in scores if key in score))}
 
     return Row(
-        combination=results[0].combination,
+        combination=runs[0].run.combination,
         components=_components(runs[0].run),
         folder=runs[0].folder.parent,
         runs=len(results),

@@ -34,6 +34,8 @@ def load_checkpoint(file: Path, device: torch.device) -> dict[str, Any] | None:
         return None
     try:
         return torch.load(file, map_location=device, weights_only=True)
+    except torch.OutOfMemoryError:  # which is no reason to delete it
+        raise
     except Exception as error:  # torch raises many types for a damaged file
         raise ResultsError(f"{file} is damaged ({type(error).__name__}); delete it to start this run afresh") from error
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ganzoo.api import Extracted, Extractor
 from ganzoo.errors import WeightsError
+from ganzoo.paths import expanded
 from ganzoo.zoo.extractors.hub import download, file_sha256, hub_path, summary
 from ganzoo.zoo.specs.extractors import Dinov2Params
 
@@ -65,7 +66,7 @@ class Dinov2Extractor:
 def dinov2(params: Dinov2Params) -> Extractor:
     """Return the network with the weights in a file of the user's, or in torch's hub folder, downloaded once."""
     if params.weights:
-        return Dinov2Extractor(params.model, Path(params.weights).expanduser())
+        return Dinov2Extractor(params.model, expanded(params.weights))
     url = URL.format(params.model[0])
     path = hub_path(url)
     import_timm()  # raises before a download of up to 4.5 GB
