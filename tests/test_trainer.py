@@ -17,6 +17,8 @@ from ganzoo.engine.messages import Options
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
+from ganzoo.results.rows import Summary
+from ganzoo.results.tables import notes
 from ganzoo.train.checkpoint import MetricsLog, load_checkpoint
 from ganzoo.train.optimizer import scheduled
 from ganzoo.train.record import Record
@@ -235,6 +237,27 @@ def test_a_result_tells_each_way_in_which_its_run_was_carried_out(tmp_path):
     found = job(run, tmp_path / "run", mode="fast", precision="bf16").finish().environment
     assert found["mode"] == "eager, then fast" and found["threads"] == "1"
     assert found["precision"].startswith("float32, then bfloat16 networks")
+
+
+def test_a_result_tells_all_code_that_its_run_was_carried_out_with(tmp_path, monkeypatch):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 4}, samples=50, evaluations=1).runs[0]
+
+    def installed(**hashes: str) -> None:
+        monkeypatch.setattr(
+            "ganzoo.engine.job.provenance", lambda names: {f"{name} 1.0": hashes[name] for name in hashes}
+        )
+
+    for step, hashes in ((1, {"x": "1" * 64}), (2, {"x": "2" * 64, "y": "3" * 64})):
+        installed(**hashes)
+        with pytest.raises(Interrupted):
+            job(run, tmp_path / "run", step).finish()
+    found = job(run, tmp_path / "run").finish().plugins
+    assert found == {"x 1.0": f"{'1' * 64}, then {'2' * 64}", "y 1.0": "3" * 64}
+    shown = notes(Summary((), (), 0, tuple(found.items())))
+    assert "Plugins: x 1.0 (sha256 11111111), x 1.0 (sha256 22222222), y 1.0 (sha256 33333333)." in shown
+    assert [note for note in shown if note.startswith("Warning")] == [
+        "Warning: x 1.0 changed between or within these runs, without another version."
+    ]
 
 
 def test_a_run_stopped_while_its_last_generator_is_scored_ends_as_one_that_is_not(tmp_path):

@@ -17,7 +17,7 @@ from ganzoo.engine.evaluator import Evaluator, Prepared, T, Turns
 from ganzoo.engine.machine import environment, peak_memory, pick_device, use_float32
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.profile import StepProfiler
-from ganzoo.engine.progress import resume, save
+from ganzoo.engine.progress import continued, resume, save
 from ganzoo.engine.stopwatch import Stopwatch
 from ganzoo.errors import Interrupted
 from ganzoo.evaluate.metrics import Score, rank
@@ -237,14 +237,14 @@ class Job:
             peak_memory_bytes=max(progress.peak_memory_bytes, peak_memory(self.device)),
             parameters={player: _count(module) for player, module in trainer.modules.items()},
             environment=self._environment(),
-            plugins=self.plugins,
+            plugins=continued(progress.plugins, self.plugins),
         )
 
     def _environment(self) -> dict[str, str]:
         """Return how the run was carried out, also before it was stopped and continued."""
         options, execution = self.options, self.trainer.execution
         now = environment(self.run.recipe, self.device, options.threads, execution, self.notes)
-        return self.progress.continued({**now, "engine": options.engine})
+        return continued(self.progress.environment, {**now, "engine": options.engine})
 
     def _checkpoint(self) -> None:
         self.progress.log_bytes = self.log.flush()
@@ -254,6 +254,7 @@ class Job:
             device_seconds=self.progress.device_seconds + self.watch.seconds,
             evaluation_seconds=self.progress.evaluation_seconds + self.evaluator.seconds,
             environment=self._environment(),
+            plugins=continued(self.progress.plugins, self.plugins),
         )
         save(self.folder / CHECKPOINT, self.trainer, reached)
 

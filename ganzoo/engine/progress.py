@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ganzoo.errors import ResultsError, one_line
 from ganzoo.evaluate.metrics import Score
+from ganzoo.results.store import THEN
 from ganzoo.train.checkpoint import load_checkpoint, save_checkpoint
 from ganzoo.train.trainer import Trainer
 
 FORMAT = 2
 """Of checkpoints: another one's cannot be continued."""
-THEN = ", then "
 
 
 @dataclass
@@ -38,14 +39,15 @@ class Progress:
     peak_memory_bytes: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     """How the steps before the checkpoint were carried out."""
+    plugins: dict[str, str] = field(default_factory=dict)
+    """Whose code they were carried out with."""
 
-    def continued(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return how all steps were carried out, where the last of them were in this environment."""
-        before = {key: self.environment.get(key, value) for key, value in environment.items()}
-        return {
-            key: before[key] + ("" if before[key].split(THEN)[-1] == value else THEN + value)
-            for key, value in environment.items()
-        }
+
+def continued(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """Return what held for all steps of a run: before it was stopped, and now where that is something else."""
+    found = {**now, **before}
+    changed = {key: value for key, value in now.items() if found[key].split(THEN)[-1] != value}
+    return found | {key: found[key] + THEN + value for key, value in changed.items()}
 
 
 def save(file: Path, trainer: Trainer, progress: Progress) -> None:
@@ -82,6 +84,8 @@ def resume(file: Path, trainer: Trainer, data_sha256: str) -> Progress:
     try:  # the code of a plugin may have changed since, under the same version
         trainer.load_state_dict(state["trainer"])
         return Progress(**state["progress"])
+    except torch.OutOfMemoryError:  # which is no reason to start afresh
+        raise
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{file} does not fit what is installed now ({one_line(error)}): continue with what wrote it, or "

@@ -18,6 +18,9 @@ from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 
+THEN = ", then "
+"""Between what held for a run before it was stopped and after it was continued, where that is not the same."""
+
 
 class Checkpoint(msgspec.Struct, frozen=True):
     """The score of the generator as it was after a step."""
@@ -51,7 +54,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, int] = {}
     environment: dict[str, str] = {}
     plugins: dict[str, str] = {}
-    """The sha256 of every distribution that took part, by its name and version."""
+    """The sha256 of every distribution that took part, by its name and version; of each that it had, joined by THEN."""
 
     @property
     def outcome(self) -> str:
@@ -107,8 +110,9 @@ def read_json(file: Path, kind: type[Any]) -> Any:
 def run_folder(out: Path, run: Run) -> Path:
     """Return the folder of a run: the combination's, which is a slug and its id, then the seed's."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.combination.lower()).strip("-")[:80]
-    there = sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
-    return (there[0] if there else out / f"{slug}-{run.combination_id}") / f"seed-{run.seed}"
+    own = out / f"{slug}-{run.combination_id}"
+    there = [] if own.exists() else sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
+    return (there[0] if there else own) / f"seed-{run.seed}"
 
 
 def finished(folder: Path) -> Result | None:

@@ -14,6 +14,7 @@ from ganzoo.evaluate.metrics import Column, Score
 from ganzoo.results.beside import beside, published_notes
 from ganzoo.results.rows import Row, Spread, Spreads, Summary, Table
 from ganzoo.results.significance import LEVEL
+from ganzoo.results.store import THEN
 
 RUN_COLUMNS = ("n", "failed", "images seen", "device s", "memory", "parameters G+D", "remarks")
 
@@ -155,12 +156,16 @@ def _split_notes(summary: Summary) -> list[str]:
 
 def _plugin_notes(summary: Summary) -> list[str]:
     """Name whose code besides ganzoo's own took part, and warn where one version had several contents."""
-    strangers = [(name, sha256) for name, sha256 in summary.plugins if not name.startswith("ganzoo-core ")]
-    told = [f"{name} (sha256 {sha256[:8]})" for name, sha256 in strangers]
-    found = [f"Plugins: {', '.join(told)}."] if told else []
-    names = [name for name, _ in strangers]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return found + [f"Warning: {name} changed between these runs, without another version." for name in twice]
+    contents: dict[str, list[str]] = {}
+    for name, hashes in summary.plugins:
+        if not name.startswith("ganzoo-core "):
+            contents.setdefault(name, []).extend(hashes.split(THEN))
+    told = [f"{name} (sha256 {one[:8]})" for name, found in contents.items() for one in dict.fromkeys(found)]
+    changed = [name for name, found in contents.items() if len(set(found)) > 1]
+    return [
+        *([f"Plugins: {', '.join(told)}."] if told else []),
+        *(f"Warning: {name} changed between or within these runs, without another version." for name in changed),
+    ]
 
 
 MARKDOWN_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|<*`[~"})
