@@ -354,7 +354,10 @@ class Opponent(Protocol):
         ...
 
     def objective(self) -> Tensor:
-        """Return what it would minimise on this step's batches, at these weights; gradients reach the generator."""
+        """Return what it would minimise on this step's batches, at these weights; gradients reach the generator.
+
+        Terms of tricks on the weights themselves, such as weight decay, stay at the weights that the step began with.
+        """
         ...
 
     def moved(self, weights: Mapping[str, Tensor]) -> Opponent:
