@@ -261,6 +261,15 @@ def test_the_command_line_is_light_until_it_checks():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_a_check_warns_of_nothing_where_it_is_the_first_in_its_process():
+    """PyTorch warns once a process, so that an earlier test would hide it."""
+    code = (
+        "from ganzoo.testing import conformance\n"
+        "next(one.values[0] for one in conformance('hinge') if one.id == 'format')()"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.usefixtures("two_faults")
 def test_in_a_terminal_every_line_is_there_too(monkeypatch):
     monkeypatch.setattr("ganzoo.cli.check.is_terminal", lambda: True)

@@ -178,7 +178,7 @@ def _terms(scene: Scene) -> dict[str, float]:
     found: dict[str, float] = {}
     for player in PLAYERS:
         for name, value in scene.terms(player).items():
-            found[f"the {player}'s {name}"] = float(value)
+            found[f"the {player}'s {name}"] = float(value.detach())
     return found
 
 
