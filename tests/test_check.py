@@ -84,6 +84,14 @@ def test_a_job_that_never_ends_is_not_waited_for(make_distribution, monkeypatch)
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("fault", ["a spec that raises", "another API", "a missing target"])
+def test_what_keeps_a_component_from_being_loaded_is_named_once(make_distribution, fault: str):
+    wrong = EVERY[fault]
+    after = found(make_distribution, wrong)
+    assert [one.check.name for one in after if one.bad] == [wrong.check]
+    assert after[-1].message == f"first mend {wrong.check}"
+
+
 # With built-ins ------------------------------------------------------------------------------------------------------
 
 

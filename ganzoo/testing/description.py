@@ -28,14 +28,14 @@ DATA_TRAITS = ("labels",)
 """What the plan itself provides, for data with classes."""
 
 
-@check("api-version", KINDS, "description", fix="upgrade what the message names, or write api=N for the API you use")
+@check("api-version", KINDS, "spec", fix="upgrade what the message names, or write api=N for the API you use")
 def _speaks_this_api(subject: Subject) -> None:
     """A plugin for another API version is listed and never built."""
     component = subject.component
     require(component.state != "wrong API", component.reason)
 
 
-@check("spec", KINDS, "description", fix="let the entry point name a ganzoo.api.Spec that imports without an error")
+@check("spec", KINDS, "spec", fix="let the entry point name a ganzoo.api.Spec that imports without an error")
 def _can_be_used(subject: Subject) -> None:
     """What does not import, or is no complete Spec, is listed as broken and never built."""
     component = subject.component
