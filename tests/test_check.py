@@ -30,6 +30,18 @@ EVERY = PLUGINS | ENGINES
 NOT_OFTEN = ("sagan", "sndcgan", "resnet", "dcgan28")
 """Networks whose hundred passes take ten seconds; memory and options are left to `ganzoo check`."""
 
+LOUD = """
+class Loud(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(()))
+    def forward(self, images):
+        return images * (1 + 1e9 * self.scale)
+
+def Wrong(params, setting):
+    return changed(setting, "generator", Loud())
+"""
+
 
 def quickly(name: str):
     return lambda check: name not in NOT_OFTEN or check.name not in ("memory", "options")
@@ -90,6 +102,13 @@ def test_what_keeps_a_component_from_being_loaded_is_named_once(make_distributio
     after = found(make_distribution, wrong)
     assert [one.check.name for one in after if one.bad] == [wrong.check]
     assert after[-1].message == f"first mend {wrong.check}"
+
+
+def test_rounding_of_large_pixels_is_no_dependence_on_the_batch(make_distribution):
+    """Weights that were moved at random may make pixels of a deep network as large as 1e8, as those of r3gan are."""
+    loud = Wrong("architecture", "", "", LOUD)
+    (outcome,) = [one for one in found(make_distribution, loud) if one.check.name == "one-by-one"]
+    assert outcome.verdict == "passed"
 
 
 # With built-ins ------------------------------------------------------------------------------------------------------
