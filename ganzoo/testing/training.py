@@ -66,7 +66,7 @@ def _weights(one: Trainer) -> dict[str, Any]:
     "repeats",
     PLAYED,
     "training",
-    fix="draw only from the generators that are passed in, and keep no state between runs",
+    fix="draw only from the generators that are passed in, keep no state between runs, and detach what a step keeps",
 )
 def _equal_runs_end_equal(subject: Subject) -> None:
     """Who runs the same seed again gets the same images, or can trust no comparison."""
