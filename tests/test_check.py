@@ -30,6 +30,18 @@ EVERY = PLUGINS | ENGINES
 NOT_OFTEN = ("sagan", "sndcgan", "resnet", "dcgan28")
 """Networks whose hundred passes take ten seconds; memory and options are left to `ganzoo check`."""
 
+LOUD = """
+class Loud(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(()))
+    def forward(self, images):
+        return images * (1 + 1e9 * self.scale)
+
+def Wrong(params, setting):
+    return changed(setting, "generator", Loud())
+"""
+
 
 def quickly(name: str):
     return lambda check: name not in NOT_OFTEN or check.name not in ("memory", "options")
@@ -82,6 +94,21 @@ def test_a_job_that_never_ends_is_not_waited_for(make_distribution, monkeypatch)
     assert (named.check.name, named.message) == (
         "carries-out", "trial-0.well is not said to have ended after 1 seconds"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["a spec that raises", "another API", "a missing target"])
+def test_what_keeps_a_component_from_being_loaded_is_named_once(make_distribution, fault: str):
+    wrong = EVERY[fault]
+    after = found(make_distribution, wrong)
+    assert [one.check.name for one in after if one.bad] == [wrong.check]
+    assert after[-1].message == f"first mend {wrong.check}"
+
+
+def test_rounding_of_large_pixels_is_no_dependence_on_the_batch(make_distribution):
+    """Weights that were moved at random may make pixels of a deep network as large as 1e8, as those of r3gan are."""
+    loud = Wrong("architecture", "", "", LOUD)
+    (outcome,) = [one for one in found(make_distribution, loud) if one.check.name == "one-by-one"]
+    assert outcome.verdict == "passed"
 
 
 # With built-ins ------------------------------------------------------------------------------------------------------
@@ -259,6 +286,15 @@ def test_an_expected_failure_of_no_check_is_refused():
 def test_the_command_line_is_light_until_it_checks():
     code = "import sys\nimport ganzoo.cli.check, ganzoo.testing\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_check_warns_of_nothing_where_it_is_the_first_in_its_process():
+    """PyTorch warns once a process, so that an earlier test would hide it."""
+    code = (
+        "from ganzoo.testing import conformance\n"
+        "next(one.values[0] for one in conformance('hinge') if one.id == 'format')()"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.usefixtures("two_faults")

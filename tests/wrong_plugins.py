@@ -129,6 +129,10 @@ PLUGINS = {
         "loss", "parameters", "weight must be at most 1, not 2", spec=PARAMS + 'weight: float = param(2.0, "w", high=1)',
         more=", params=Params",
     ),
+    "a default of another type": Wrong(
+        "loss", "parameters", "the default of weight is '1', not 1.0", spec=PARAMS + 'weight: float = param("1", "w")',
+        more=", params=Params",
+    ),
     "a parameter without help": Wrong(
         "loss", "parameters", "no help for weight", spec=PARAMS + "weight: float = param(1.0)", more=", params=Params"
     ),
@@ -174,6 +178,10 @@ PLUGINS = {
     "in place on its inputs": Wrong(
         "loss", "inputs-kept", "step.real was changed in place",
         LOSS + "step.real.mul_(0.5)\n        return super().discriminator(step)",
+    ),
+    "in place on its inputs, which happen to stay as they are": Wrong(
+        "loss", "inputs-kept", "step.real was changed in place",
+        LOSS + "step.real.clamp_(-9, 9)\n        return super().discriminator(step)",
     ),
     "a generator of its own": Wrong(
         "loss", "deterministic", "of two equal steps the discriminator's term",

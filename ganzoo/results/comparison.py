@@ -71,7 +71,7 @@ class Comparison:
             rest = self.protocol.reference_count - self.floor.count
             found.append(
                 f"Warning: the floor is against {rest:,} of {self.protocol.reference_count:,} real images, so that its "
-                "Fréchet distance is biased upward beside the rows'; name other real images among FAKES to have one."
+                "Fréchet distance is biased upward beside the rows'; for a fair one name other real images among FAKES."
             )
         return found
 

@@ -10,7 +10,7 @@ from ganzoo.api import Kind
 from ganzoo.testing.subject import Subject
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Stage = Literal["description", "target", "contract", "behaviour", "training"]
+Stage = Literal["spec", "description", "import", "target", "contract", "behaviour", "training"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In this order; what stands on a stage that failed is not tried, so that a fault is named once and at its root."""
 

@@ -28,14 +28,14 @@ DATA_TRAITS = ("labels",)
 """What the plan itself provides, for data with classes."""
 
 
-@check("api-version", KINDS, "description", fix="upgrade what the message names, or write api=N for the API you use")
+@check("api-version", KINDS, "spec", fix="upgrade what the message names, or write api=N for the API you use")
 def _speaks_this_api(subject: Subject) -> None:
     """A plugin for another API version is listed and never built."""
     component = subject.component
     require(component.state != "wrong API", component.reason)
 
 
-@check("spec", KINDS, "description", fix="let the entry point name a ganzoo.api.Spec that imports without an error")
+@check("spec", KINDS, "spec", fix="let the entry point name a ganzoo.api.Spec that imports without an error")
 def _can_be_used(subject: Subject) -> None:
     """What does not import, or is no complete Spec, is listed as broken and never built."""
     component = subject.component
@@ -85,7 +85,12 @@ def _names_its_paper(subject: Subject) -> None:
         require(1900 <= paper.year <= 2100, f"the paper's year is {paper.year}")
 
 
-@check("parameters", KINDS, "description", fix="give each a default within its range, and say in help what it is")
+@check(
+    "parameters",
+    KINDS,
+    "description",
+    fix="give each a default of its type, within its range, and say in help what it is",
+)
 def _parameters_are_described(subject: Subject) -> None:
     """Parameters are the command line: users see their meaning, default and range, and nothing else."""
     cls = subject.spec.params
@@ -98,7 +103,8 @@ def _parameters_are_described(subject: Subject) -> None:
         require(not parameter.trait or parameter.choices, f"{name} has a trait and no choices for the plan to settle")
         if not parameter.required:
             given = {other.name: subject.values[other.name] for other in _required(subject)}
-            _built(subject, given, f"the default of {name}")
+            read = getattr(_built(subject, given, f"the default of {name}"), name)
+            require(read == parameter.default, f"the default of {name} is {parameter.default!r}, not {read!r}")
 
 
 def _required(subject: Subject) -> list[Any]:

@@ -138,7 +138,8 @@ def _images_do_not_depend_on_their_batch(subject: Subject) -> None:
         with torch.no_grad():
             together = generator(z, y)
             alone = torch.cat([generator(z[i : i + 1], None if y is None else y[i : i + 1]) for i in range(COUNT)])
-        same = torch.allclose(together, alone, atol=1e-2)  # rounding of stirred weights reaches 1e-3
+        largest = max(1.0, together.abs().max().item())  # stirred weights may make pixels as large as 1e8
+        same = torch.allclose(together, alone, atol=1e-2 * largest)  # rounding reaches a tenth of that
         require(same, "in eval mode an image depends on the others that are drawn with it")
 
 

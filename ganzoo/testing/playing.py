@@ -37,7 +37,12 @@ def own_terms(made: Scene, subject: Subject, player: Player, step: PlayerStep | 
         return getattr(component(made, subject), player)(step)
 
 
-@check("terms", BOTH, "contract", fix='return {"name": tensor} with one number in each, e.g. the mean over the batch')
+@check(
+    "terms",
+    BOTH,
+    "contract",
+    fix='return {"name": tensor} with one number in each, e.g. a mean; set differentiates for gradients by real, fake',
+)
 def _terms_are_named_scalars(subject: Subject) -> None:
     """The trainer adds the terms up and logs them by name: each is a tensor that holds one number."""
     made = scene(subject)

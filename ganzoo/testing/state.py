@@ -24,11 +24,13 @@ HALF = 30
 @contextmanager
 def unchanged(**inputs: Tensor | None) -> Iterator[None]:
     """Raise BrokenClaimError where one of these tensors was changed in place."""
-    before = {name: None if value is None else value.detach().clone() for name, value in inputs.items()}
+    before = {
+        name: (value, value.detach().clone(), value._version) for name, value in inputs.items() if value is not None
+    }
     yield
-    for name, value in inputs.items():
-        was = before[name]
-        same = value is None or was is None or torch.equal(value.detach(), was)
+    for name, (value, was, version) in before.items():
+        # PyTorch counts what is done in place, which may leave these values as they are, e.g. clamp_, and not others
+        same = torch.equal(value.detach(), was) and value._version == version
         require(same, f"{name} was changed in place")
 
 

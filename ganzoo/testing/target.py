@@ -42,7 +42,12 @@ HOOKS = {
 """What a method of a loss, trick or engine is called with, behind self."""
 
 
-@check("target", KINDS, "target", fix="let the spec's target name module:attribute of what builds the component")
+@check(
+    "target",
+    KINDS,
+    "import",
+    fix="let the spec's target name module:attribute of what builds the component, and install what it imports",
+)
 def _target_is_there(subject: Subject) -> None:
     """The target is imported when the first run starts: one that is missing is found out after the planning."""
     found = imported(subject)

@@ -66,7 +66,7 @@ def _weights(one: Trainer) -> dict[str, Any]:
     "repeats",
     PLAYED,
     "training",
-    fix="draw only from the generators that are passed in, and keep no state between runs",
+    fix="draw only from the generators that are passed in, keep no state between runs, and detach what a step keeps",
 )
 def _equal_runs_end_equal(subject: Subject) -> None:
     """Who runs the same seed again gets the same images, or can trust no comparison."""
@@ -178,7 +178,7 @@ def _terms(scene: Scene) -> dict[str, float]:
     found: dict[str, float] = {}
     for player in PLAYERS:
         for name, value in scene.terms(player).items():
-            found[f"the {player}'s {name}"] = float(value)
+            found[f"the {player}'s {name}"] = float(value.detach())
     return found
 
 
