@@ -168,8 +168,14 @@ PLUGINS = {
     ),
     "NaN": Wrong("loss", "finite", "not finite: the generator's term 'fake'", GENERATOR + 'return {"fake": self.fake(step).mean() * float("nan")}'),
     "detached gradients": Wrong(
-        "loss", "learns", "what the generator minimises depends on no weight",
+        "loss", "learns", "the generator's term 'fake' depends on no weight",
         GENERATOR + 'return {"fake": -self.fake(step).detach().mean()}',
+    ),
+    "a penalty that is not differentiated twice": Wrong(
+        "loss", "learns", "the discriminator's term 'penalty' depends on no weight",
+        LOSS + 'x = step.real.clone().requires_grad_()\n        logits = step.judge(x).logits.sum()\n'
+        '        (slope,) = torch.autograd.grad(logits, x, retain_graph=True)\n'
+        '        return {**super().discriminator(step), "penalty": slope.square().mean()}',
     ),
     "a backward of its own": Wrong(
         "loss", "one-backward", "was given a gradient: no backward of your own",

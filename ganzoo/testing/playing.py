@@ -87,10 +87,18 @@ def _finite_where_sure(made: Scene, subject: Subject, real: float, fake: float) 
         finite({f"the {player}'s term {name!r} {where}": value for name, value in terms.items()})
 
 
-@check("learns", BOTH, "behaviour", fix="compute the terms from step.judge(...) without detach(), item() or no_grad()")
+@check(
+    "learns",
+    BOTH,
+    "behaviour",
+    fix="compute the terms from step.judge(...) without detach(), item() or no_grad(), penalties with create_graph=True",
+)
 def _gradients_reach_the_right_player(subject: Subject) -> None:
     """Each player learns from its own terms alone: gradients that stop train nothing, and stray ones the other."""
     for player in PLAYERS:
+        made = scene(subject)
+        for name, value in own_terms(made, subject, player).items():
+            require(value.requires_grad, f"the {player}'s term {name!r} depends on no weight: it teaches nothing")
         made = scene(subject)
         objective = made.objective(player)
         require(objective.requires_grad, f"what the {player} minimises depends on no weight: nothing can learn from it")
