@@ -91,7 +91,7 @@ def _finite_where_sure(made: Scene, subject: Subject, real: float, fake: float) 
     "learns",
     BOTH,
     "behaviour",
-    fix="compute the terms from step.judge(...) without detach(), item() or no_grad(), penalties with create_graph=True",
+    fix="compute the terms from step.judge(...) without detach(), item(), no_grad(); penalties with create_graph=True",
 )
 def _gradients_reach_the_right_player(subject: Subject) -> None:
     """Each player learns from its own terms alone: gradients that stop train nothing, and stray ones the other."""
