@@ -66,9 +66,9 @@ def test_each_can_be_differentiated_twice(kernels, place):
 
 @pytest.fixture
 def tiled(monkeypatch):
-    """Have tiles of every shape, two at a time."""
+    """Have tiles of every shape, one a thread at a time."""
     monkeypatch.setattr(winograd, "pays", lambda images, outputs, dtype: True)
-    monkeypatch.setattr(winograd, "PORTION", 2)
+    monkeypatch.setattr(winograd, "PORTION", 1)
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 4, 4), (2, 3, 8, 4), (1, 3, 12, 8)])

@@ -26,7 +26,7 @@ SIDE = 4
 """The side of what a tile gives."""
 TILE = SIDE + TAPS - 1
 PORTION = 64
-"""Tiles that are computed at a time: few enough for a core's cache, and enough for the products."""
+"""Tiles that a thread computes at a time: few enough for a core's cache, and enough for the products."""
 CHANNELS = 128
 """Channels on both sides from which on moving data about costs less than it saves."""
 
@@ -116,4 +116,4 @@ def _tiles(images: Tensor) -> tuple[int, int]:
 
 def _portions(images: Tensor, tiles: int) -> tuple[Tensor, ...]:
     """Return the images in portions, where each has so many tiles."""
-    return images.split(max(1, PORTION // tiles))
+    return images.split(max(1, PORTION * torch.get_num_threads() // tiles))
