@@ -52,7 +52,8 @@ def maps(dtype: torch.dtype) -> Maps:
 
     data, weights = np.linalg.inv(values(TILE)).T, values(TAPS)
     scale = np.abs(data).max(1, keepdims=True)
-    return Maps(*(torch.tensor(one, dtype=dtype) for one in (data / scale, weights * scale, values(SIDE).T)))
+    found = (data / scale, weights * scale, values(SIDE).T)
+    return Maps(*(torch.tensor(one, dtype=dtype, device="cpu") for one in found))
 
 
 def pays(images: Sequence[int], outputs: int, dtype: torch.dtype) -> bool:
