@@ -123,7 +123,7 @@ def notes(summary: Summary) -> list[str]:
         if table.protocol:
             found.append(f"Protocol: {table.protocol.describe(table.metrics)}.")
             found += [f"Warning: {table.protocol.warning}."] if table.protocol.warning else []
-        named = [row for row in table.rows if not row.combination.partition(" (")[0].endswith(row.components)]
+        named = [row for row in table.rows if row.components not in row.combination]
         found += [f"{row.combination}: {row.components}." for row in named]
         found += published_notes(table)
     found += _split_notes(summary)
