@@ -147,3 +147,16 @@ def test_a_step_that_cannot_be_captured_says_why_and_goes_on_as_if_it_had_not_be
         one.game.tricks.append((trick.__name__.lower(), trick(NoParams())))
     assert difference(trained(eager, 60), trained(graph, 60)) < 1e-5
     assert len(told) == 1 and reason in told[0]
+
+
+def test_a_run_that_cannot_be_captured_keeps_no_other_of_its_process_from_it():
+    """PyTorch 2.11 leaves its allocator and the current stream in a capture that failed."""
+    told: list[str] = []
+    before = torch.cuda.current_stream()
+    broken, whole = made(GRAPH, CUDA, told.append), made(GRAPH, CUDA, pytest.fail)
+    broken.game.tricks.append(("reads", Reads(NoParams())))
+    trained(broken, 5)
+    assert len(told) == 1 and torch.cuda.current_stream() == before
+    trained(whole, 5)
+    assert whole.capture is not None and whole.capture.graphs
+    torch.cuda.empty_cache()
