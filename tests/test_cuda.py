@@ -10,7 +10,8 @@ import torch
 from equality import LOSSES, STATEFUL, difference, made, trained
 
 import ganzoo
-from ganzoo.api import NoParams, Trick
+from ganzoo.api import Images, NoParams, Trick
+from ganzoo.data.batches import Batches
 from ganzoo.engine.crew import Crew
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
@@ -89,15 +90,34 @@ def crew(folder: Path, *runs: Run) -> list[Path]:
 
 
 def test_runs_that_share_a_gpu_end_as_they_do_alone(tmp_path, monkeypatch):
-    """Dropout draws from PyTorch's own generator, of which every run has its own state."""
+    """Dropout draws from PyTorch's own generator, of which every run has its own state.
+
+    One has more samples to draw, so that it is scored while the others are captured, and captured beside their replays.
+    """
     monkeypatch.setattr(HFlip, "augment", lambda self, images, rng: torch.nn.functional.dropout(images, 0.3))
-    request = {"model": "mlp", "loss": "bce", "trick": "hflip", "recipe": {"steps": 12, "batch_size": 8}, "samples": 20}
-    runs = ganzoo.plan(seeds=3, evaluations=1, **request).runs
+    request = {"model": "mlp", "loss": "bce", "trick": "hflip", "recipe": {"steps": 12, "batch_size": 8}}
+    runs = ganzoo.plan(seeds=2, evaluations=1, samples=20, **request).runs
+    runs += ganzoo.plan(seeds=[2], evaluations=2, samples=1100, **request).runs
     together = crew(tmp_path / "together", *runs)
     alone = [folder for run in runs for folder in crew(tmp_path / f"alone {run.seed}", run)]
     for one, two in zip(together, alone, strict=True):
-        for name in ("generator-last.safetensors", "metrics.jsonl"):
+        for name in ("generator-last.safetensors", "metrics.jsonl", "samples.png"):
             assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_an_epochs_order_is_there_when_it_is_used():
+    """It is copied without waiting, from memory that the next one may get, while the GPU has other work."""
+    images = Images(torch.zeros(2**20, 1, 1, 1, dtype=torch.uint8).numpy(), None)
+    busy = torch.randn(4096, 4096, device=CUDA)
+    chosen = {}
+    for device in (CUDA, torch.device("cpu")):
+        batches = Batches(images, 2**16, 0, device)
+        chosen[device.type] = []
+        for _ in range(64):  # four epochs
+            batches.fetch(1)
+            chosen[device.type].append(batches.next().clone())
+            _ = busy @ busy
+    assert torch.equal(torch.stack(chosen["cuda"]).cpu(), torch.stack(chosen["cpu"]))
 
 
 @double
