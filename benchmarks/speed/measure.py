@@ -58,8 +58,8 @@ MODES = {
     "graph, float32": Execution(graph=True),
     "graph, TF32": Execution(graph=True, channels_last=True, precision="tf32"),
     "graph, bfloat16": Execution(graph=True, channels_last=True, precision="bf16"),
-    "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
     "compiled, bfloat16": Execution(graph=True, channels_last=True, compiled=True, precision="bf16"),
+    "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
 }
 FASTEST = {"cpu": ("fast, float32", "fast, bfloat16"), "cuda": ("compiled, bfloat16",)}
 """By kind of device: the modes that are also measured with a recipe that computes less."""
