@@ -41,7 +41,7 @@ def told(monkeypatch) -> list[str]:
     """Put stand-ins in place of CUDA, and return what is told of steps that are not captured."""
     stand_ins = {
         "Stream": Stream, "CUDAGraph": Graph, "stream": nothing, "graph": nothing, "graph_pool_handle": object,
-        "current_stream": Stream, "default_generators": [torch.Generator()],
+        "current_stream": Stream, "default_stream": Stream, "default_generators": [torch.Generator()],
     }  # fmt: skip
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(module.torch.cuda, name, stand_in)
@@ -65,6 +65,16 @@ def played(told: list[str], steps: int, decide, act=lambda number: None) -> tupl
 
         capture(play, number, lambda number=number: decide(number))
     return capture, eager
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_run_with_a_stream_of_its_own_is_captured_on_it(told, monkeypatch, shared):
+    """PyTorch's streams are 32: two for each of many runs side by side would be other runs', too."""
+    default, own = Stream(), Stream()
+    monkeypatch.setattr(module.torch.cuda, "default_stream", lambda device: default)
+    monkeypatch.setattr(module.torch.cuda, "current_stream", lambda device: own if shared else default)
+    stream = Capture([], DEVICE, told.append).stream
+    assert stream is own if shared else stream not in (own, default)
 
 
 def test_a_step_is_captured_after_its_first_ones(told):

@@ -12,7 +12,7 @@ from equality import LOSSES, STATEFUL, difference, made, trained
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
 from ganzoo.data.batches import Batches
-from ganzoo.engine.crew import Crew
+from ganzoo.engine.crew import Crew, Place
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
 from ganzoo.train.execution import EAGER, Execution
@@ -180,3 +180,13 @@ def test_a_run_that_cannot_be_captured_keeps_no_other_of_its_process_from_it():
     trained(whole, 5)
     assert whole.capture is not None and whole.capture.graphs
     torch.cuda.empty_cache()
+
+
+def test_many_runs_side_by_side_have_a_stream_each():
+    """PyTorch has 32, and cuBLAS a workspace a stream: what shares one must not run at the same time."""
+    places = [Place(Options(device="cuda", data_root="", cache="")) for _ in range(24)]
+    for place in places:
+        with place.taken():
+            capture = made(GRAPH, CUDA, model="mlp").capture
+        assert capture is not None and capture.stream == place.stream
+    assert len({place.stream.cuda_stream for place in places}) == len(places)

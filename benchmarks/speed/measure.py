@@ -219,7 +219,11 @@ class Together:
     def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device) -> None:
         options = Options(device=device.type, data_root="", cache="")
         images = Images(noise(), None)
-        self.runs = [(Place(options), Trainer(run, images, device, 10**6, execution, print)) for run in runs]
+        self.runs: list[tuple[Place, Trainer]] = []
+        for run in runs:
+            place = Place(options)
+            with place.taken():
+                self.runs.append((place, Trainer(run, images, device, 10**6, execution, print)))
 
     def step(self) -> None:
         """Train one generator step of each."""

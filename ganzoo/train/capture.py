@@ -90,7 +90,9 @@ class Capture:
         self.device, self.tell = device, tell
         own = torch.cuda.default_generators[device.index or 0]
         self.generators = [*generators, own]
-        self.stream = torch.cuda.Stream(device)
+        current = torch.cuda.current_stream(device)  # of runs side by side, each has its own
+        # PyTorch has 32: with a second one for each, the 17th run would share one, and cuBLAS's workspace, with another
+        self.stream = torch.cuda.Stream(device) if current == torch.cuda.default_stream(device) else current
         self.pool = torch.cuda.graph_pool_handle()
         self.graphs: OrderedDict[Choices, torch.cuda.CUDAGraph] = OrderedDict()
         self.counts: OrderedDict[Choices, int] = OrderedDict()
