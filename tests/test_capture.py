@@ -41,11 +41,16 @@ def told(monkeypatch) -> list[str]:
     """Put stand-ins in place of CUDA, and return what is told of steps that are not captured."""
     stand_ins = {
         "Stream": Stream, "CUDAGraph": Graph, "stream": nothing, "graph": nothing, "graph_pool_handle": object,
-        "current_stream": Stream, "default_generators": [torch.Generator()],
+        "current_stream": Stream, "default_stream": Stream, "default_generators": [torch.Generator()],
     }  # fmt: skip
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(module.torch.cuda, name, stand_in)
+    monkeypatch.setattr(module.torch._C, "_cuda_endAllocateToPool", ended)
     return []
+
+
+def ended(device, pool):
+    raise RuntimeError("not currently recording to mempool_id")
 
 
 def played(told: list[str], steps: int, decide, act=lambda number: None) -> tuple[Capture, list[int]]:
@@ -60,6 +65,16 @@ def played(told: list[str], steps: int, decide, act=lambda number: None) -> tupl
 
         capture(play, number, lambda number=number: decide(number))
     return capture, eager
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_run_with_a_stream_of_its_own_is_captured_on_it(told, monkeypatch, shared):
+    """PyTorch's streams are 32: two for each of many runs side by side would be other runs', too."""
+    default, own = Stream(), Stream()
+    monkeypatch.setattr(module.torch.cuda, "default_stream", lambda device: default)
+    monkeypatch.setattr(module.torch.cuda, "current_stream", lambda device: own if shared else default)
+    stream = Capture([], DEVICE, told.append).stream
+    assert stream is own if shared else stream not in (own, default)
 
 
 def test_a_step_is_captured_after_its_first_ones(told):
@@ -112,28 +127,66 @@ def test_a_first_step_may_still_move_things_to_their_place(told):
     assert eager == list(range(1 + WARM_UP)) and told == []
 
 
-def test_a_step_that_fails_in_capture_is_played_and_the_reason_told(told, monkeypatch):
-    class Generator:
-        """A generator whose states can be exchanged, as those of a GPU."""
+class Generator:
+    """A generator whose states can be exchanged, as those of a GPU."""
 
-        def __init__(self, device=None) -> None:
-            self.state = 0
+    def __init__(self, device=None) -> None:
+        self.state = 0
 
-        def get_state(self):
-            return self.state
+    def get_state(self):
+        return self.state
 
-        def set_state(self, state):
-            self.state = state
+    def set_state(self, state):
+        self.state = state
 
-        def graphsafe_set_state(self, other):
-            self.state = other.state
+    def graphsafe_set_state(self, other):
+        self.state = other.state
 
+
+@pytest.fixture
+def generators(monkeypatch):
     monkeypatch.setattr(module.torch, "Generator", Generator)
     monkeypatch.setattr(module.torch.cuda, "default_generators", [Generator()])
 
-    def ask(number):
-        assert number % 2 < 2
 
+def ask(number):
+    assert number % 2 < 2
+
+
+@pytest.mark.usefixtures("generators")
+def test_a_step_that_fails_in_capture_is_played_and_the_reason_told(told):
     capture, eager = played(told, 9, lambda number: (), ask)
     assert len(eager) == 9 and not capture.graphs
+    assert len(told) == 1 and "decide by it in schedule()" in told[0]
+
+
+@pytest.mark.usefixtures("generators")
+def test_a_capture_that_cannot_even_be_ended_leaves_stream_and_allocator_as_they_were(told, monkeypatch):
+    """As PyTorch 2.11 does: its context manager raises before it leaves the stream, and its allocator goes on."""
+    streams, allocator = ["the run's"], []
+
+    @contextmanager
+    def stream(one):
+        before = streams[-1]
+        streams.append(one)
+        try:
+            yield
+        finally:
+            streams.append(before)
+
+    @contextmanager
+    def graph(graph, pool, one, capture_error_mode):
+        streams.append(one)
+        try:
+            yield
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    monkeypatch.setattr(module.torch.cuda, "stream", stream)
+    monkeypatch.setattr(module.torch.cuda, "graph", graph)
+    for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+        monkeypatch.setattr(module.torch._C, name, lambda *given, name=name: allocator.append((name, *given)))
+    capture, eager = played(told, 9, lambda number: (), ask)
+    assert len(eager) == 9 and streams[-1] == "the run's"
+    assert allocator == [(name, 0, capture.pool) for name in ("_cuda_endAllocateToPool", "_cuda_releasePool")]
     assert len(told) == 1 and "decide by it in schedule()" in told[0]

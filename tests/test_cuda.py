@@ -10,8 +10,9 @@ import torch
 from equality import LOSSES, STATEFUL, difference, made, trained
 
 import ganzoo
-from ganzoo.api import NoParams, Trick
-from ganzoo.engine.crew import Crew
+from ganzoo.api import Images, NoParams, Trick
+from ganzoo.data.batches import Batches
+from ganzoo.engine.crew import Crew, Place
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
 from ganzoo.train.execution import EAGER, Execution
@@ -89,15 +90,34 @@ def crew(folder: Path, *runs: Run) -> list[Path]:
 
 
 def test_runs_that_share_a_gpu_end_as_they_do_alone(tmp_path, monkeypatch):
-    """Dropout draws from PyTorch's own generator, of which every run has its own state."""
+    """Dropout draws from PyTorch's own generator, of which every run has its own state.
+
+    One has more samples to draw, so that it is scored while the others are captured, and captured beside their replays.
+    """
     monkeypatch.setattr(HFlip, "augment", lambda self, images, rng: torch.nn.functional.dropout(images, 0.3))
-    request = {"model": "mlp", "loss": "bce", "trick": "hflip", "recipe": {"steps": 12, "batch_size": 8}, "samples": 20}
-    runs = ganzoo.plan(seeds=3, evaluations=1, **request).runs
+    request = {"model": "mlp", "loss": "bce", "trick": "hflip", "recipe": {"steps": 12, "batch_size": 8}}
+    runs = ganzoo.plan(seeds=2, evaluations=1, samples=20, **request).runs
+    runs += ganzoo.plan(seeds=[2], evaluations=2, samples=1100, **request).runs
     together = crew(tmp_path / "together", *runs)
     alone = [folder for run in runs for folder in crew(tmp_path / f"alone {run.seed}", run)]
     for one, two in zip(together, alone, strict=True):
-        for name in ("generator-last.safetensors", "metrics.jsonl"):
+        for name in ("generator-last.safetensors", "metrics.jsonl", "samples.png"):
             assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_an_epochs_order_is_there_when_it_is_used():
+    """It is copied without waiting, from memory that the next one may get, while the GPU has other work."""
+    images = Images(torch.zeros(2**20, 1, 1, 1, dtype=torch.uint8).numpy(), None)
+    busy = torch.randn(4096, 4096, device=CUDA)
+    chosen = {}
+    for device in (CUDA, torch.device("cpu")):
+        batches = Batches(images, 2**16, 0, device)
+        chosen[device.type] = []
+        for _ in range(64):  # four epochs
+            batches.fetch(1)
+            chosen[device.type].append(batches.next().clone())
+            _ = busy @ busy
+    assert torch.equal(torch.stack(chosen["cuda"]).cpu(), torch.stack(chosen["cpu"]))
 
 
 @double
@@ -147,3 +167,26 @@ def test_a_step_that_cannot_be_captured_says_why_and_goes_on_as_if_it_had_not_be
         one.game.tricks.append((trick.__name__.lower(), trick(NoParams())))
     assert difference(trained(eager, 60), trained(graph, 60)) < 1e-5
     assert len(told) == 1 and reason in told[0]
+
+
+def test_a_run_that_cannot_be_captured_keeps_no_other_of_its_process_from_it():
+    """PyTorch 2.11 leaves its allocator and the current stream in a capture that failed."""
+    told: list[str] = []
+    before = torch.cuda.current_stream()
+    broken, whole = made(GRAPH, CUDA, told.append), made(GRAPH, CUDA, pytest.fail)
+    broken.game.tricks.append(("reads", Reads(NoParams())))
+    trained(broken, 5)
+    assert len(told) == 1 and torch.cuda.current_stream() == before
+    trained(whole, 5)
+    assert whole.capture is not None and whole.capture.graphs
+    torch.cuda.empty_cache()
+
+
+def test_many_runs_side_by_side_have_a_stream_each():
+    """PyTorch has 32, and cuBLAS a workspace a stream: what shares one must not run at the same time."""
+    places = [Place(Options(device="cuda", data_root="", cache="")) for _ in range(24)]
+    for place in places:
+        with place.taken():
+            capture = made(GRAPH, CUDA, model="mlp").capture
+        assert capture is not None and capture.stream == place.stream
+    assert len({place.stream.cuda_stream for place in places}) == len(places)

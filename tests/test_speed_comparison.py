@@ -73,7 +73,24 @@ def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_les
     ]
     assert not any(way.execution.graph for way in cpu.values())
     several = measure.ways(torch.device("cuda"), ("eager", "compiled"), ("graph", "compiled"))
-    assert list(several) == ["compiled, TF32", "compiled, bfloat16", f"compiled, bfloat16{measure.JOINED}"]
+    assert list(several) == ["compiled, bfloat16", f"compiled, bfloat16{measure.JOINED}", "compiled, TF32"]
+    assert list(measure.ways(torch.device("cuda"), ("compiled bfloat16",))) == list(several)[:2]
+
+
+def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, capsys):
+    seen: list[str] = []
+
+    def speed(key):
+        seen.append(key)
+        if key == "slow":
+            raise KeyboardInterrupt
+        return float(len(seen))
+
+    found = dict.fromkeys(("loop", "quick", "slow", "later"))
+    assert measure.in_turn(found, speed, 2) == {"loop": [4.0, 6.0], "quick": [5.0, 7.0]}
+    assert list(found) == ["loop", "quick"] and "left out: slow, later" in capsys.readouterr().out
+    with pytest.raises(KeyboardInterrupt):
+        measure.in_turn({"slow": None}, speed, 2)
 
 
 def test_the_operators_that_take_most_come_first(measure):

@@ -471,3 +471,23 @@ def test_the_two_protocols_of_inception_never_share_a_name() -> None:
     plugin = msgspec.structs.replace(ours, extractor="clean-inception", resize="antialiased")
     assert plugin.title(fid) == "FID (clean-inception)"
     assert ours.fingerprint != theirs.fingerprint
+
+
+def test_precisions_are_compared_as_far_as_their_grids_came(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks" / "precision"))
+    import compare
+
+    seeds = runs(seeds=2)
+    folders = {name: tmp_path / name for name in ("fp32", "tf32", "bf16")}
+    for (name, folder), finished in zip(folders.items(), (0, 2, 2), strict=True):
+        with open_grid(folder, seeds, {}):
+            for run in seeds:
+                run_folder(folder, run).mkdir(parents=True)
+                write_json(run_folder(folder, run) / "config.json", run)
+            for run in seeds[:finished]:
+                environment = {"precision": name}
+                write_json(run_folder(folder, run) / "result.json", done(run, 10 + run.seed, environment=environment))
+    monkeypatch.setattr("sys.argv", ["compare.py", *map(str, folders.values())])
+    compare.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[1:4] for row in rows] == [[name, "10.50 ± 0.71", "2"] for name in ("tf32", "bf16")]

@@ -15,18 +15,19 @@ fi
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 date -u
 
-# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA.
+# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA; after so long it has 40 s to measure what is warm.
 speed() {
-  (cd benchmarks/speed && timeout "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
+  (cd benchmarks/speed && timeout --foreground -s INT -k 40 "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
   date -u
 }
 
-# grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, JOBS runs side by side; what is finished by then comes back.
+# grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, JOBS runs side by side. What is finished by then comes back: its table,
+# and all but the weights in an archive, from which `ganzoo report` makes other tables. At most 8 files come back in all.
 grid() {
   local limit=$1 name=$2 && shift 2
-  timeout -s TERM "$limit" python3 -P -m ganzoo bench "$@" --device cuda --jobs "${JOBS:-4}" --out "/tmp/$name" >"$OUT/$name.log" 2>&1 || true
+  timeout -s TERM "$limit" python3 -P -m ganzoo bench "$@" --device cuda --jobs "${JOBS:-4}" --out "/tmp/$name" >>"$OUT/log.txt" 2>&1 || true
   python3 -P -m ganzoo report "/tmp/$name" --format md | tee "$OUT/$name.md" || true
-  cp "/tmp/$name/samples.png" "$OUT/$name.png" || true
-  grep -h "captured\|failed" "$OUT/$name.log" || true
+  tar -czf "$OUT/$name.tar.gz" -C /tmp --exclude='*.safetensors' --exclude=checkpoint.pt "$name" || true
+  grep -h "captured\|failed" "$OUT/log.txt" || true
   date -u
 }

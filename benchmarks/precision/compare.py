@@ -3,7 +3,8 @@
     python benchmarks/precision/compare.py RUNS-FP32 RUNS-BF16 ...
 
 Prints Markdown: for each combination and folder the mean and standard deviation over the seeds of the first metric of
-the last checkpoint, and p of Welch's t-test against the first folder, corrected by Holm over the folders.
+the last checkpoint, and p of Welch's t-test against the first folder, corrected by Holm over the folders. A folder with
+fewer than two results of a combination is left out of it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def main() -> None:
     for combination, results in found.items():
         scores = [[first_score(one) for one in results[folder]] for folder in folders]
         for folder, values, p in zip(folders, scores, p_against_first(scores), strict=True):
+            if len(values) < 2:  # this grid was stopped before its end
+                continue
             seconds = statistics.mean(one.device_seconds for one in results[folder])
             print(
                 f"| {combination} | {results[folder][0].environment['precision']} | {statistics.mean(values):.2f} ± "

@@ -11,9 +11,10 @@ loop within a round, as median and range.
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -57,12 +58,14 @@ MODES = {
     "graph, float32": Execution(graph=True),
     "graph, TF32": Execution(graph=True, channels_last=True, precision="tf32"),
     "graph, bfloat16": Execution(graph=True, channels_last=True, precision="bf16"),
-    "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
     "compiled, bfloat16": Execution(graph=True, channels_last=True, compiled=True, precision="bf16"),
+    "compiled, TF32": Execution(graph=True, channels_last=True, compiled=True, precision="tf32"),
 }
 FASTEST = {"cpu": ("fast, float32", "fast, bfloat16"), "cuda": ("compiled, bfloat16",)}
 """By kind of device: the modes that are also measured with a recipe that computes less."""
 JOINED = ", images reused and passes joined"
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def main() -> None:
@@ -75,7 +78,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", default="")
     parser.add_argument(
-        "--modes", default="", help="of ganzoo, by their first words, e.g. graph,compiled; default: all"
+        "--modes", default="", help="of ganzoo, by their first words, e.g. graph,compiled bfloat16; default: all"
     )
     parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
@@ -83,6 +86,7 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="let cuDNN try its kernels and take the fastest")
     parser.add_argument("--combine", action="store_true", help="let TorchInductor make one kernel of independent ones")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, where it is ignored
     torch.backends.cudnn.benchmark = given.tune
     if given.combine:
         torch._inductor.config.combo_kernels = True
@@ -127,7 +131,8 @@ def ways(device: torch.device, modes: tuple[str, ...], kinds: tuple[str, ...] = 
     """Return those that a device has, of these modes and kinds, each given by how its name begins."""
     found: dict[str, Way] = {}
     for name, execution in MODES.items():
-        if name.startswith(modes) and name.startswith(kinds) and (device.type == "cuda" or not execution.graph):
+        wanted = name.replace(",", "").startswith(modes) and name.startswith(kinds)
+        if wanted and (device.type == "cuda" or not execution.graph):
             found[name] = Way(execution, joined=False)
             if name in FASTEST[device.type]:
                 found[name + JOINED] = Way(execution, joined=True)
@@ -155,6 +160,26 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
     return found
 
 
+def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int) -> dict[Key, list[float]]:
+    """Measure each in turn, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm."""
+    speeds: dict[Key, list[float]] = {}
+    try:
+        for key in found:
+            speed(key)
+            speeds[key] = []
+    except KeyboardInterrupt:
+        if not speeds:
+            raise
+        left = [key for key in found if key not in speeds]
+        print(f"interrupted; left out: {', '.join(map(str, left))}\n", flush=True)
+        for key in left:
+            del found[key]
+    for _ in range(rounds):
+        for key, of in speeds.items():
+            of.append(speed(key))
+    return speeds
+
+
 def table(
     case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool
 ) -> str:
@@ -163,14 +188,13 @@ def table(
         joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
         for joined in (False, True)
     }
-    speeds: dict[str, list[float]] = {name: [] for name in found}
-    for number in range(rounds + 1):
-        for name, one in found.items():
-            torch.backends.cudnn.allow_tf32 = name in ("tutorial loop", *PEERS)  # as PyTorch has it by default
-            runs = len(one.pipes) if isinstance(one, Grid) else 1
-            speed = runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
-            if number:  # the first round warms up
-                speeds[name].append(speed)
+
+    def speed(name: str) -> float:
+        torch.backends.cudnn.allow_tf32 = name in ("tutorial loop", *PEERS)  # as PyTorch has it by default
+        runs = len(one.pipes) if isinstance(one := found[name], Grid) else 1
+        return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
+
+    speeds = in_turn(found, speed, rounds)
     most, first = peak(device, busy), speeds["tutorial loop"]
     lines = [
         f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
@@ -195,7 +219,11 @@ class Together:
     def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device) -> None:
         options = Options(device=device.type, data_root="", cache="")
         images = Images(noise(), None)
-        self.runs = [(Place(options), Trainer(run, images, device, 10**6, execution, print)) for run in runs]
+        self.runs: list[tuple[Place, Trainer]] = []
+        for run in runs:
+            place = Place(options)
+            with place.taken():
+                self.runs.append((place, Trainer(run, images, device, 10**6, execution, print)))
 
     def step(self) -> None:
         """Train one generator step of each."""
@@ -213,12 +241,11 @@ def together(
         for name, way in by.items()
         for n in counts
     }
-    speeds: dict[tuple[str, int], list[float]] = {key: [] for key in found}
-    for number in range(rounds + 1):
-        for (name, n), one in found.items():
-            speed = n * batch * case.n_critic * steps_a_second(one, seconds, device)
-            if number:
-                speeds[name, n].append(speed)
+
+    def speed(key: tuple[str, int]) -> float:
+        return key[1] * batch * case.n_critic * steps_a_second(found[key], seconds, device)
+
+    speeds = in_turn(found, speed, rounds)
     lines = [f"| {case.label}, batch {batch} | runs at once | images/s, all together | times the first |"]
     lines.append("|---|---:|---:|---:|")
     for (name, n), of in speeds.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,9 @@ class Capture:
         self.device, self.tell = device, tell
         own = torch.cuda.default_generators[device.index or 0]
         self.generators = [*generators, own]
-        self.stream = torch.cuda.Stream(device)
+        current = torch.cuda.current_stream(device)  # of runs side by side, each has its own
+        # PyTorch has 32: with a second one for each, the 17th run would share one, and cuBLAS's workspace, with another
+        self.stream = torch.cuda.Stream(device) if current == torch.cuda.default_stream(device) else current
         self.pool = torch.cuda.graph_pool_handle()
         self.graphs: OrderedDict[Choices, torch.cuda.CUDAGraph] = OrderedDict()
         self.counts: OrderedDict[Choices, int] = OrderedDict()
@@ -155,7 +158,10 @@ class Capture:
         for generator in self.generators[:-1]:  # PyTorch registers its own by itself
             graph.register_generator_state(generator)
         try:
-            with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
+            with (
+                torch.cuda.stream(self.stream),  # left again also where ending the capture raises, as CUDA's does
+                torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"),
+            ):
                 play(Unknown())
         except Exception as error:  # whatever a component does that a graph cannot hold
             self._give_up(error, states)
@@ -167,6 +173,7 @@ class Capture:
 
     def _give_up(self, error: BaseException, states: Sequence[Tensor]) -> None:
         """Never capture again. Nothing has run, but the generators still believe that they are being captured."""
+        self._leave_pool()
         for generator, state in zip(self.generators, states, strict=True):
             fresh = torch.Generator(self.device)
             fresh.set_state(state)
@@ -174,6 +181,16 @@ class Capture:
         while error.__context__ is not None:  # the first of them; ending the capture raised the others
             error = error.__context__
         self._refuse(one_line(error)[:300])
+
+    def _leave_pool(self) -> None:
+        """End the capture for PyTorch's allocator, too, where PyTorch has not: before 2.12, if ending it raised.
+
+        Else no other run of the process could capture its steps, or some might share their memory.
+        """
+        device = self.device.index or 0
+        with suppress(RuntimeError):  # it has ended
+            torch._C._cuda_endAllocateToPool(device, self.pool)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+            torch._C._cuda_releasePool(device, self.pool)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
 
 def _changed(before: Choices, after: Choices) -> str:
