@@ -137,7 +137,7 @@ def test_their_code_is_formatted_linted_and_strictly_typed(author: Author) -> No
         for command in (("check",), ("format", "--check")):
             run(sys.executable, "-m", "ruff", *command, ".", cwd=author.plugin(kind))
     paths = [str(author.plugin(kind)) for kind in KINDS]
-    settings = {"include": ["ganzoo-*"], "typeCheckingMode": "strict", "extraPaths": paths, "pythonVersion": "3.11"}
+    settings = {"include": ["ganzoo-*"], "typeCheckingMode": "strict", "extraPaths": paths}
     (author.folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
     python = ("--pythonpath", str(author.environment / "bin" / "python"))
     done = subprocess.run(

@@ -187,10 +187,11 @@ class Capture:
 
         Else no other run of the process could capture its steps, or some might share their memory.
         """
-        device = self.device.index or 0
+        device, own = self.device.index or 0, vars(torch._C)  # pyright: ignore[reportPrivateUsage]
+        end = own.get("_cuda_endAllocateToPool") or own["_cuda_endAllocateCurrentStreamToPool"]  # PyTorch 2.6's name
         with suppress(RuntimeError):  # it has ended
-            torch._C._cuda_endAllocateToPool(device, self.pool)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
-            torch._C._cuda_releasePool(device, self.pool)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+            end(device, self.pool)
+            own["_cuda_releasePool"](device, self.pool)
 
 
 def _changed(before: Choices, after: Choices) -> str:
