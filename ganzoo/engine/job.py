@@ -211,10 +211,12 @@ class Job:
         last = best = None
         if diverged is None:
             network = trainer.game.sampler()
-            last = Checkpoint(self.steps, (yield from self._report(network)))
-            save_weights(self.folder / "generator-last.safetensors", network.state_dict())
-            self.evaluator.draw(network, self.folder / "samples.png")
-            network.load_state_dict(progress.best_weights)
+            if progress.last is None:
+                progress.last = yield from self._report(network)
+                save_weights(self.folder / "generator-last.safetensors", network.state_dict())
+                self.evaluator.draw(network, self.folder / "samples.png")
+            last = Checkpoint(self.steps, progress.last)
+            network.load_state_dict(progress.best_weights)  # so will checkpoints from now on
             same = progress.best_step == self.steps
             best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())
