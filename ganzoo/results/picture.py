@@ -91,13 +91,13 @@ def save_montage(file: Path, grids: Mapping[str, Path]) -> None:
     """
     pictures = {name: _picture(path) for name, path in grids.items()}
     font = ImageFont.load_default(14)
-    width = sum(max(picture.width, _length(name, font)) + GAP * 4 for name, picture in pictures.items())
-    canvas = Image.new("RGB", (width, max(picture.height for picture in pictures.values()) + TITLE), "white")
+    widths = [max(one.width, math.ceil(font.getlength(name)) + GAP) + GAP * 4 for name, one in pictures.items()]
+    canvas = Image.new("RGB", (sum(widths), max(one.height for one in pictures.values()) + TITLE), "white")
     draw, left = ImageDraw.Draw(canvas), 0
-    for name, picture in pictures.items():
+    for (name, picture), width in zip(pictures.items(), widths, strict=True):
         draw.text((left + GAP, GAP), name, fill="black", font=font)
         canvas.paste(picture, (left, TITLE))
-        left += max(picture.width, _length(name, font)) + GAP * 4
+        left += width
     try:
         _save_png(file, canvas)
     except OSError as error:
@@ -110,10 +110,6 @@ def _picture(file: Path) -> Image.Image:
             return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:  # which of them depends on where a PNG is damaged
         raise ResultsError(f"{file} is damaged ({error}); delete it to go without") from None
-
-
-def _length(text: str, font: Any) -> int:
-    return math.ceil(font.getlength(text)) + GAP
 
 
 def save_images(folder: Path, images: Any) -> None:
