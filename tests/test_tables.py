@@ -127,6 +127,16 @@ def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp
     )
 
 
+def test_the_published_checkpoint_stands_beside_its_own_row_in_the_columns_that_were_printed(tmp_path):
+    grid = runs(loss=["bce", "hinge"])
+    theirs = msgspec.structs.replace(PUBLISHED, scores={"fid": 12.0}, checkpoint="best")
+    write(tmp_path, grid, *(done(run, 10.5, best=9.0) for run in grid))
+    with open_grid(tmp_path, grid, {grid[0].combination_id: theirs}):
+        (found,) = summarise([tmp_path]).tables
+    column = header(found).index("published")
+    assert [row[column] for row in cells(found)[:2]] == ["FD-digits-cnn 12.00 (-3.00)", "-"]
+
+
 def test_a_table_without_published_scores_has_no_such_column(tmp_path):
     assert "published" not in header(table(tmp_path, 1.0, 2.0).tables[0])
 
