@@ -312,6 +312,21 @@ def test_the_cells_of_a_row(tmp_path: Path) -> None:
     assert untrained[:3] == ["untrained generator (best)", "112.00", "112.00"]
 
 
+@pytest.mark.parametrize(("metrics", "best"), [("fid,is", "104.00"), ("is,fid", "2.00")])
+def test_the_untrained_generator_is_the_best_one_by_the_first_metric(metrics, best, tmp_path):
+    one, two = grid = runs(loss=["bce", "hinge"], metrics=metrics)
+    results = done(one, 10, untrained=at(0, 104.0, 1.0)), done(two, 11, untrained=at(0, 110.0, 2.0))
+    (found,) = summarise([write(tmp_path, grid, *results)]).tables
+    assert cells(found)[-1][:2] == ["untrained generator (best)", best]
+
+
+def test_a_note_names_the_components_of_a_row_whose_name_does_not(tmp_path):
+    one, plain = runs(loss=["bce", "hinge"])
+    named = msgspec.structs.replace(one, combination="ours")
+    summary = summarise([write(tmp_path, (named, plain), done(named, 1.0), done(plain, 2.0))])
+    assert [note for note in notes(summary) if "mlp +" in note] == ["ours: mlp + bce."]
+
+
 def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     text = "\n".join(notes(table(tmp_path, 10.0)))
     for part in ("599 generated images", "digits-cnn", PROTOCOL.fingerprint, "CPU, 1 thread(s) a run", "torch 2.0"):
