@@ -51,12 +51,12 @@ def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     time).
     """
     from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
-    from ganzoo.engine.watch import Silent  # noqa: PLC0415
+    from ganzoo.engine.watch import Watcher  # noqa: PLC0415
     from ganzoo.planning.command import plan_from  # noqa: PLC0415
 
     made, options = plan_from(request, None if suite is None else Path(suite))
     out = options.out or default_out(made)
-    run_grid(made, out, Silent(), options)
+    run_grid(made, out, Watcher(), options)
     return report(out)
 
 

@@ -42,7 +42,7 @@ class Sampler:
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
         with torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
-            game = build_game(run, place, run.seed)
+            game = build_game(run, place)
         weights = load_weights(folder / f"generator-{which}.safetensors")
         try:
             game.networks.generator.load_state_dict(weights)

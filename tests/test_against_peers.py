@@ -31,7 +31,7 @@ from scipy import linalg
 from torch import Tensor
 
 from ganzoo.evaluate.classifier_score import classifier_score
-from ganzoo.evaluate.frechet import frechet_distance, frechet_distance_of_features
+from ganzoo.evaluate.frechet import frechet_distance
 from ganzoo.evaluate.kernel_distance import kernel_distance, squared_mmd
 from ganzoo.evaluate.manifold import manifold
 from ganzoo.evaluate.moments import moments
@@ -72,6 +72,10 @@ class Given(torch.nn.Module):
 # The Fréchet distance -----------------------------------------------------------------------------------------------
 
 
+def distance(x: np.ndarray, y: np.ndarray) -> float:
+    return frechet_distance(moments(x), moments(y))
+
+
 def with_sqrtm(module: Any, patch: pytest.MonkeyPatch) -> Any:
     """Let a peer call `linalg.sqrtm(matrix, disp=False)`, as SciPy knew it up to 1.17."""
     patch.setattr(module, "linalg", SimpleNamespace(sqrtm=lambda matrix, disp: (linalg.sqrtm(matrix), None)))
@@ -107,8 +111,8 @@ def test_the_frechet_distance(theirs: Callable[..., float], width, monkeypatch):
     x, y = (features(seed, count, width) for seed, count in ((1, 500), (2, 400)))
     expected = theirs(x.astype(np.float64), y.astype(np.float64), monkeypatch)
     assert expected > 0
-    assert frechet_distance_of_features(x, y) == pytest.approx(expected, rel=1e-6)
-    assert frechet_distance(moments(y), moments(x)) == pytest.approx(expected, rel=1e-6)
+    assert distance(x, y) == pytest.approx(expected, rel=1e-6)
+    assert distance(y, x) == pytest.approx(expected, rel=1e-6)
 
 
 # The inception score ------------------------------------------------------------------------------------------------
@@ -291,10 +295,8 @@ def test_pytorch_fid_from_files(files, monkeypatch):
     assert_close(files.features, found)
     halved = found[:COUNT], found[COUNT:]
     expected = pytorch_fid(*few(halved), monkeypatch)
-    assert frechet_distance_of_features(*few(halved)) == pytest.approx(
-        expected, rel=1e-6
-    )  # of their network's features
-    assert frechet_distance_of_features(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
+    assert distance(*few(halved)) == pytest.approx(expected, rel=1e-6)  # of their network's features
+    assert distance(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
 
 
 @pytest.mark.slow
@@ -310,9 +312,9 @@ def test_clean_fid_in_pytorch_mode_from_files(files, monkeypatch):
     halved = found[:COUNT], found[COUNT:]
     kernel, expected = clean_fid_kid(*halved), clean_fid(*few(halved), monkeypatch)
     assert kernel_distance(*halved)[0] == pytest.approx(kernel, rel=1e-6)  # of their network's features
-    assert frechet_distance_of_features(*few(halved)) == pytest.approx(expected, rel=1e-6)
+    assert distance(*few(halved)) == pytest.approx(expected, rel=1e-6)
     assert kernel_distance(*files.features)[0] == pytest.approx(kernel, rel=CLOSE)
-    assert frechet_distance_of_features(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
+    assert distance(*few(files.features)) == pytest.approx(expected, rel=CLOSE)
 
 
 def resize_as_pytorch_fid(images: Tensor, size: tuple[int, int], align_corners: bool) -> Tensor:
@@ -346,14 +348,14 @@ def test_every_score_of_torch_fidelity_from_files(files, protocol, monkeypatch):
     for features, logits in (fidelity_network(files), ours[:2]):
         fake, real = halves(features)
         found = manifold(real, fake, 5)
-        frechet, kernel = frechet_distance_of_features(real, fake), kernel_distance(real, fake)[0]
+        frechet, kernel = distance(real, fake), kernel_distance(real, fake)[0]
         score = classifier_score(halves(logits)[0], splits=1)[0]
         assert score == pytest.approx(expected["inception_score_mean"], rel=1e-6)
         assert frechet == pytest.approx(expected["frechet_inception_distance"], rel=CLOSE)
         assert kernel == pytest.approx(expected["kernel_inception_distance_mean"], rel=FLOAT32_KERNEL)
         assert found[:2] == pytest.approx((expected["precision"], expected["recall"]), abs=1e-6)
     same = halves(fidelity_network(files)[0])
-    assert frechet_distance_of_features(*few(same)) == pytest.approx(torch_fidelity(*few(same), monkeypatch), rel=1e-6)
+    assert distance(*few(same)) == pytest.approx(torch_fidelity(*few(same), monkeypatch), rel=1e-6)
     exact = (same[0].astype(np.float64), same[1].astype(np.float64))
     assert kernel_distance(*same)[0] == pytest.approx(torch_fidelity_kid(*exact), rel=1e-6)
 
@@ -381,7 +383,7 @@ def test_every_score_of_torchmetrics_from_files(files):
     classifier.update(images[:COUNT])
     features, logits, _ = inception(InceptionParams(protocol="tf-compat"))(images)
     fake, real = halves(features)
-    assert frechet_distance_of_features(real, fake) == pytest.approx(frechet.compute().item(), rel=CLOSE)
+    assert distance(real, fake) == pytest.approx(frechet.compute().item(), rel=CLOSE)
     assert kernel_distance(real, fake)[0] == pytest.approx(kernel.compute()[0].item(), rel=FLOAT32_KERNEL)
     found = classifier_score(halves(logits)[0], splits=1)[0]
     assert found == pytest.approx(classifier.compute()[0].item(), rel=1e-6)

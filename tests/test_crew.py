@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,31 @@ def test_all_are_stopped_with_a_checkpoint_each(tmp_path):
     folders, _, crew = carry_out(tmp_path, *runs(seeds=2), stopping=lambda: asked.append(1) or len(asked) > 5)
     assert crew.interrupted
     assert all((folder / "checkpoint.pt").exists() for folder in folders)
+
+
+class Clock:
+    """A clock that the test moves on."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+def test_what_is_computed_beside_others_counts_once(tmp_path, monkeypatch):
+    clock, waits, computing = Clock(), iter(range(3)), threading.Event()
+
+    def look(futures, seconds):
+        clock.now += 1
+        if next(waits, None) is None:
+            computing.set()
+        return wait(futures, None if computing.is_set() else 0)
+
+    options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"))
+    job = Job(runs()[0], tmp_path, options, lambda event: None, bool, shared=True)
+    monkeypatch.setitem(COMPUTE, "fid", lambda fake, real: {"fid": float(computing.wait())})
+    monkeypatch.setattr("ganzoo.engine.evaluator.time", clock)
+    monkeypatch.setattr("ganzoo.engine.evaluator.wait", look)
+    for _ in job.evaluator.score(job.trainer.game.sampler(), "report", ("fid",)):
+        clock.now += 10  # the others' turns
+    assert job.evaluator.seconds == 3 * (1 + 10) + 1

@@ -120,14 +120,18 @@ def test_runs_are_read_in_the_order_of_the_grid_with_their_results(tmp_path: Pat
     assert [found is not None for _, _, found in read] == [False, True, False]
 
 
-@pytest.mark.parametrize("copy", ["seed-0-backup", "../safe/seed-0"])
-def test_a_copy_of_a_runs_folder_does_not_hide_its_result(copy: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("copy", ["seed-0-backup", "../a copy/seed-0", "../a-copy-{id}/seed-0"])
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_copy_of_a_runs_folder_does_not_hide_its_result(copy: str, failed: bool, tmp_path: Path) -> None:
     (run,) = runs()
     with open_grid(tmp_path, (run,)):
         folder = begin(tmp_path, run)
-        (folder.parent / copy).resolve().mkdir(parents=True)
-        write_json((folder.parent / copy).resolve() / "config.json", run)
+        beside = (folder.parent / copy.format(id=run.combination_id)).resolve()
+        beside.mkdir(parents=True)
+        write_json(beside / "config.json", run)
+        write_json(beside / "result.json", result(run, "failed")) if failed else None
         write_json(folder / "result.json", result(run))
+        assert run_folder(tmp_path, run) == folder
     assert [(place, found is not None) for place, _, found in read_runs(tmp_path)] == [(folder, True)]
 
 

@@ -127,6 +127,16 @@ def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp
     )
 
 
+def test_the_published_checkpoint_stands_beside_its_own_row_in_the_columns_that_were_printed(tmp_path):
+    grid = runs(loss=["bce", "hinge"])
+    theirs = msgspec.structs.replace(PUBLISHED, scores={"fid": 12.0}, checkpoint="best")
+    write(tmp_path, grid, *(done(run, 10.5, best=9.0) for run in grid))
+    with open_grid(tmp_path, grid, {grid[0].combination_id: theirs}):
+        (found,) = summarise([tmp_path]).tables
+    column = header(found).index("published")
+    assert [row[column] for row in cells(found)[:2]] == ["FD-digits-cnn 12.00 (-3.00)", "-"]
+
+
 def test_a_table_without_published_scores_has_no_such_column(tmp_path):
     assert "published" not in header(table(tmp_path, 1.0, 2.0).tables[0])
 
@@ -300,6 +310,21 @@ def test_the_cells_of_a_row(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert floor[:5] == ["real images (floor)", "2.50", "2.50", "9.50", "9.50"]
     assert untrained[:3] == ["untrained generator (best)", "112.00", "112.00"]
+
+
+@pytest.mark.parametrize(("metrics", "best"), [("fid,is", "104.00"), ("is,fid", "2.00")])
+def test_the_untrained_generator_is_the_best_one_by_the_first_metric(metrics, best, tmp_path):
+    one, two = grid = runs(loss=["bce", "hinge"], metrics=metrics)
+    results = done(one, 10, untrained=at(0, 104.0, 1.0)), done(two, 11, untrained=at(0, 110.0, 2.0))
+    (found,) = summarise([write(tmp_path, grid, *results)]).tables
+    assert cells(found)[-1][:2] == ["untrained generator (best)", best]
+
+
+def test_a_note_names_the_components_of_a_row_whose_name_does_not(tmp_path):
+    one, plain = runs(loss=["bce", "hinge"])
+    named = msgspec.structs.replace(one, combination="ours")
+    summary = summarise([write(tmp_path, (named, plain), done(named, 1.0), done(plain, 2.0))])
+    assert [note for note in notes(summary) if "mlp +" in note] == ["ours: mlp + bce."]
 
 
 def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:

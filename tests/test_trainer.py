@@ -273,6 +273,20 @@ def test_a_run_stopped_while_its_last_generator_is_scored_ends_as_one_that_is_no
     assert (folder / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
 
 
+def test_a_run_stopped_while_its_best_generator_is_scored_keeps_its_last(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganzoo.engine.job.rank", lambda score, metric: (0.0,))  # the first is the best
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 6}, samples=300, evaluations=2).runs[0]
+    whole, folder = finish(run, tmp_path / "whole"), tmp_path / "stopped"
+    made = job(run, folder)
+    made.stopping = (folder / "samples.png").exists  # of the last one
+    with pytest.raises(Interrupted):
+        made.finish()
+    again = finish(run, folder)
+    assert (again.last, again.best) == (whole.last, whole.best)
+    for file in ("generator-last.safetensors", "generator-best.safetensors", "samples.png"):
+        assert (tmp_path / "whole" / file).read_bytes() == (folder / file).read_bytes(), file
+
+
 def test_the_seed_decides_everything(tmp_path):
     runs = ganzoo.plan(model="mlp", loss="bce", seeds=2, recipe={"steps": 2}, samples=50, evaluations=1).runs
     first, again, other = (finish(run, tmp_path / str(i)) for i, run in enumerate((runs[0], runs[0], runs[1])))

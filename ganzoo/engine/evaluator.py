@@ -53,7 +53,7 @@ class Evaluator:
         labels = prepared.data.train.labels
         self.labels = None if labels is None else torch.as_tensor(labels, device=prepared.device)
         self.seconds = 0.0
-        """That its turns took, and what was computed beside those of others."""
+        """That its turns took, and those of others beside which it computed."""
 
     def score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns[Score]:
         """Draw samples and return their score; the same purpose means the same latents and classes."""
@@ -83,12 +83,12 @@ class Evaluator:
         compute = partial(COMPUTE[name], fake, self.prepared.reference.evidence)
         if not self.shared or name in ON_DEVICE:
             return compute()
-        started = time.perf_counter()
         with ThreadPoolExecutor(1) as beside:
             future = beside.submit(compute)
             while wait([future], LOOK_SECONDS).not_done:
+                left = time.perf_counter()
                 yield
-            self.seconds += time.perf_counter() - started
+                self.seconds += time.perf_counter() - left
             return future.result()
 
     def samples(self, network: nn.Module, count: int, purpose: str) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import msgspec
 
@@ -17,6 +17,7 @@ from ganzoo.api import Device
 from ganzoo.engine.errands import Crew, Placed, Preparation
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.placing import Placer
+from ganzoo.engine.watch import Watcher
 from ganzoo.paths import cache_dir
 from ganzoo.planning.command import RunOptions
 from ganzoo.planning.grid import Plan
@@ -26,26 +27,6 @@ from ganzoo.results.store import Result, finished, open_grid, run_folder, write_
 
 EXCHANGE = ".jobs"
 """Below the results folder: what ganzoo and its jobs say to each other, as long as they are at work."""
-
-
-class Watcher(Protocol):
-    """Who is told what happens."""
-
-    def preparing(self, plan: Plan) -> None:
-        """Data and references are being loaded."""
-        ...
-
-    def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
-        """These runs start, `slots` at a time; `done` of the grid were finished before."""
-        ...
-
-    def event(self, placed: Placed, event: Event) -> None:
-        """Something happened in a run."""
-        ...
-
-    def stopping(self) -> None:
-        """The user asked to stop, and the runs at work are writing their checkpoints."""
-        ...
 
 
 def default_out(plan: Plan) -> Path:

@@ -83,7 +83,7 @@ class Job:
         self.data_sha256 = prepared.data.sha256
         self.watch = Stopwatch(self.device, shared and self.device.type == "cuda")
         points = min(run.evaluation.points, self.steps)  # more than one a step are one
-        self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)} - {0}
+        self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)}
 
     def _note(self, text: str) -> None:
         self.notes.append(text)
@@ -211,10 +211,12 @@ class Job:
         last = best = None
         if diverged is None:
             network = trainer.game.sampler()
-            last = Checkpoint(self.steps, (yield from self._report(network)))
-            save_weights(self.folder / "generator-last.safetensors", network.state_dict())
-            self.evaluator.draw(network, self.folder / "samples.png")
-            network.load_state_dict(progress.best_weights)
+            if progress.last is None:
+                progress.last = yield from self._report(network)
+                save_weights(self.folder / "generator-last.safetensors", network.state_dict())
+                self.evaluator.draw(network, self.folder / "samples.png")
+            last = Checkpoint(self.steps, progress.last)
+            network.load_state_dict(progress.best_weights)  # so will checkpoints from now on
             same = progress.best_step == self.steps
             best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())

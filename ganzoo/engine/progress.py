@@ -25,6 +25,8 @@ class Progress:
 
     data_sha256: str
     untrained: Score | None = None
+    last: Score | None = None
+    """Of the last generator, whose weights and samples are written by then."""
     evaluated: int = 0
     """The last step after which the generator was evaluated."""
     best_step: int = 0

@@ -20,23 +20,23 @@ PLAIN_SECONDS = 15.0
 """The least time between two progress lines of a run when piped."""
 
 
-class Silent:
-    """Shows nothing."""
+class Watcher:
+    """Who is told what happens, and shows nothing of it."""
 
     def preparing(self, plan: Plan) -> None:
         """Data and references are being loaded."""
 
     def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
-        """These runs start."""
+        """These runs start, `slots` at a time; `done` of the grid were finished before."""
 
     def event(self, placed: Placed, event: Event) -> None:
         """Something happened in a run."""
 
     def stopping(self) -> None:
-        """The runs at work are writing their checkpoints."""
+        """The user asked to stop, and the runs at work are writing their checkpoints."""
 
 
-class Lines(Silent):
+class Lines(Watcher):
     """Prints one line an event. Use as a context manager."""
 
     def __init__(self) -> None:
@@ -110,21 +110,16 @@ class Bars(Lines):
 
     def event(self, placed: Placed, event: Event) -> None:
         """Move the run's bar; print how it ended."""
-        name, run = _name(placed.run), placed.run.id
+        run, steps = placed.run.id, placed.run.recipe["steps"]
         if event.kind == "started":
-            self._tasks[run] = self.progress.add_task(
-                name, total=placed.run.recipe["steps"], completed=event.step, note=""
-            )
-        elif event.kind in ("finished", "error"):
-            if run in self._tasks:
-                self.progress.remove_task(self._tasks.pop(run))
-            self.say(f"{name}: {_outcome(event)}")
-        elif event.kind == "note":
-            self.say(f"{name}: {event.text}")
-        elif event.kind == "evaluated":
-            self.progress.update(self._tasks[run], completed=event.step, note=_outcome(event))
+            self._tasks[run] = self.progress.add_task(_name(placed.run), total=steps, completed=event.step, note="")
+        elif event.kind in ("progress", "evaluated"):
+            note: dict[str, Any] = {"note": _outcome(event)} if event.kind == "evaluated" else {}
+            self.progress.update(self._tasks[run], completed=event.step, **note)
         else:
-            self.progress.update(self._tasks[run], completed=event.step)
+            if event.kind != "note" and run in self._tasks:
+                self.progress.remove_task(self._tasks.pop(run))
+            super().event(placed, event)
 
 
 def _name(run: Run) -> str:

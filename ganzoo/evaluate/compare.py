@@ -61,7 +61,7 @@ def compare(
     """
     eye = _Eye(extractor, device, metrics, tell)
     rows: list[Scored] = []
-    seen = [eye.look(fake, np.arange(fake.count), fake.label, metrics) for fake in fakes]
+    seen = [eye.look(fake, np.arange(fake.count), metrics) for fake in fakes]
     counts = {fake.count for fake in fakes}
     from_statistics = isinstance(reals, Statistics)
     known = _from_statistics(reals, eye, counts) if from_statistics else _look_at_reals(reals, eye, counts)
@@ -79,7 +79,7 @@ def compare(
         dataset=reals.label,
         data_sha256=known.sha256,
         reference="all images",
-        reference_count=0 if isinstance(reals, Statistics) else reals.count,
+        reference_count=0 if from_statistics else reals.count,
         samples=min(fake.count for fake in fakes),
         floor=f"{known.floor.count:,} of them, held out, against the others" if known.floor else "unknown",
         extractor=name,
@@ -105,21 +105,18 @@ class _Eye:
         self,
         pictures: Pictures,
         indices: np.ndarray,
-        what: str,
         metrics: Sequence[str],
         featured: np.ndarray | None = None,
         hashes: list[int] | None = None,
     ) -> Evidence:
         """Return the evidence of these pictures for some metrics; where `hashes` is a list, add every image's to it."""
-        batches = self._batches(pictures, indices, what, hashes)
+        batches = self._batches(pictures, indices, hashes)
         try:
             return extract(self.extractor, batches, metrics, featured)
         except ValueError as error:
             raise _too_few(pictures.label, error) from None
 
-    def _batches(
-        self, pictures: Pictures, indices: np.ndarray, what: str, hashes: list[int] | None
-    ) -> Iterator[Tensor]:  # fmt: skip
+    def _batches(self, pictures: Pictures, indices: np.ndarray, hashes: list[int] | None) -> Iterator[Tensor]:
         passed = 0
         for pixels in pictures.read(indices):
             self.points = pixels.dtype != np.uint8
@@ -127,7 +124,7 @@ class _Eye:
                 hashes += [_hash(image) for image in pixels]
             yield torch.tensor(pixels, device=self.device)
             passed += len(pixels)
-            self.tell(what, passed)
+            self.tell(pictures.label, passed)
 
 
 def _hash(image: np.ndarray) -> int:
@@ -148,9 +145,9 @@ def _look_at_reals(reals: Pictures, eye: _Eye, counts: Collection[int]) -> _Real
     against = count + _drawn(reals.count - count, count)
     needed = np.unique(np.concatenate([np.arange(count), against, *whole.values()]))  # their features are kept
     hashes: list[int] = []
-    out = eye.look(reals, looked_at[:count], reals.label, eye.metrics, hashes=hashes)
+    out = eye.look(reals, looked_at[:count], eye.metrics, hashes=hashes)
     rest = eye.look(
-        reals, looked_at[count:], reals.label, paired(eye.metrics),
+        reals, looked_at[count:], paired(eye.metrics),
         featured=np.isin(np.arange(count, reals.count), needed), hashes=hashes,
     )  # fmt: skip
     features = np.concatenate([out.kept["features"], rest.kept["features"]]) if rest.kept else None

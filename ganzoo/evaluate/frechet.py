@@ -35,26 +35,15 @@ def frechet_distance(one: Moments, two: Moments) -> float:
     # would add up to 1e-8 of the trace.
     rank = min(len(product), other.count - 1)
     eigenvalues = linalg.eigvalsh(product)[len(product) - rank :] if rank else np.zeros(0)
-    return _assemble(one, two, float(np.sum(np.sqrt(np.maximum(eigenvalues, 0)))))  # rounding can leave -1e-16
+    trace_of_root = np.sum(np.sqrt(np.maximum(eigenvalues, 0)))  # rounding can leave -1e-16
+    shift = one.mean - two.mean
+    distance = shift @ shift + np.trace(one.covariance) + np.trace(two.covariance) - 2 * trace_of_root
+    return max(float(distance), 0.0)  # rounding can leave -1e-12 where the sets are equal
 
 
 def with_root(moments: Moments) -> Moments:
     """Return the same moments with a root, for a reference that many distances are taken to."""
     return dataclasses.replace(moments, root=_root(moments))
-
-
-def frechet_distance_of_features(one: np.ndarray, two: np.ndarray) -> float:
-    """Return the squared distance between the Gaussians of two sets of features, of shapes (N, D) and (M, D).
-
-    Where both sets are smaller than D the covariances are singular and the trace is the nuclear norm of the small
-    N x M matrix A B^T / sqrt((N - 1)(M - 1)), A and B being the centred features.
-    """
-    first, second = moments(one), moments(two)
-    if max(len(one), len(two)) >= one.shape[1]:
-        return frechet_distance(first, second)
-    centred = (one.astype(np.float64) - first.mean) @ (two.astype(np.float64) - second.mean).T
-    scale = np.sqrt((len(one) - 1) * (len(two) - 1))
-    return _assemble(first, second, float(np.sum(linalg.svdvals(centred)) / scale))
 
 
 def frechet_distance_infinity(features: np.ndarray, reference: Moments, seed: int = 0) -> float:
@@ -117,9 +106,3 @@ def _root(moments: Moments) -> np.ndarray:
     root = np.empty_like(factor)
     root[pivots - 1] = np.tril(factor)  # P^T Sigma P = L L^T, and LAPACK counts from 1
     return root[:, : min(rank, moments.count - 1)]
-
-
-def _assemble(one: Moments, two: Moments, trace_of_root: float) -> float:
-    shift = one.mean - two.mean
-    distance = shift @ shift + np.trace(one.covariance) + np.trace(two.covariance) - 2 * trace_of_root
-    return max(float(distance), 0.0)  # rounding can leave -1e-12 where the sets are equal

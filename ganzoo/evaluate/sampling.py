@@ -19,7 +19,6 @@ def sample(
     count: int,
     rng: torch.Generator,
     labels: Tensor | None = None,
-    batch: int = BATCH,
     quantise: bool = True,
 ) -> Iterator[Tensor]:
     """Yield `count` generated images as batches of shape (n, C, H, W).
@@ -32,16 +31,15 @@ def sample(
         count: images in all.
         rng: on the device of the network.
         labels: (count,) classes for a conditional generator.
-        batch: images a pass.
         quantise: round to uint8 pixels; float32 points stay what they are.
     """
     training = network.training
     network.eval()
     try:
-        for start in range(0, count, batch):
-            y = None if labels is None else labels[start : start + batch]
+        for start in range(0, count, BATCH):
+            y = None if labels is None else labels[start : start + BATCH]
             with torch.inference_mode():  # not while others have their turn
-                images = network(latents(min(batch, count - start), rng), y)
+                images = network(latents(min(BATCH, count - start), rng), y)
                 images = to_pixels(images) if quantise else images.float()
             yield images
     finally:

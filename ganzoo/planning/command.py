@@ -10,7 +10,7 @@ from typing import Any
 from ganzoo.errors import ParameterError
 from ganzoo.planning.grid import Plan, make_plan
 from ganzoo.planning.placement import CHOICES, choose_engine
-from ganzoo.planning.request import folder, make_request, one_engine
+from ganzoo.planning.request import folder, make_request, the_one
 from ganzoo.planning.suite import SUITE_KEYS, Given, merge, near_key, read_suite
 from ganzoo.registry.compatibility import Chosen
 
@@ -62,5 +62,6 @@ def _options(given: Mapping[str, Given]) -> RunOptions:
     if "out" in given:
         options["out"] = folder(*given["out"])
     if "engine" in given:
-        options["engine"] = choose_engine(one_engine(*given["engine"]), options)
+        engine = the_one(*given["engine"], "one engine carries a grid out")
+        options["engine"] = choose_engine(engine, options)
     return RunOptions(**options)

@@ -81,18 +81,20 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
         for data, chosen in candidates:
             name = product.name or _name(data, chosen, several)
             reasons, run = _combine(name, chosen, data, product.layers)
-            if run is not None and names.setdefault(run.id, name) != name:
+            if run is not None and run.id in names:
+                if names[run.id] == name:
+                    raise ParameterError(f"the grid holds {name} twice; name each component once")
                 reasons, run = [f"with what the plan settled, it is {names[run.id]} again"], None
             if run is None:
                 refusals.append(Refusal(name, tuple(reasons)))
                 continue
+            names[run.id] = name
             runs += [msgspec.structs.replace(run, seed=seed) for seed in request.seeds]
             if product.published:
                 published[run.combination_id] = product.published
     if not runs:
         lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
         raise IncompatibleError(f"no combination of this grid can work: {lines}")
-    _no_twins(runs)
     return Plan(tuple(runs), tuple(refusals), request, published)
 
 
@@ -104,7 +106,7 @@ def _candidates(
         [_dataset(registry, asked, request) for asked in product.dataset],
         choose(registry, "architecture", product.model),
         choose(registry, "loss", product.loss),
-        list(_trick_sets(registry, product)),
+        _trick_sets(registry, product),
     ):
         yield data, (architecture, loss, *tricks)
 
@@ -113,14 +115,6 @@ def _name(data: _Dataset, chosen: Sequence[Chosen], several: bool) -> str:
     """Return what a combination is called: its components, behind the dataset where there are several."""
     name = " + ".join(label(one.name, one.params) for one in chosen)
     return f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
-
-
-def _no_twins(runs: Sequence[Run]) -> None:
-    seen: set[str] = set()
-    for run in runs:
-        if run.id in seen:
-            raise ParameterError(f"the grid holds {run.combination} twice; name each component once")
-        seen.add(run.id)
 
 
 def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, ...]]:

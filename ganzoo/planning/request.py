@@ -81,7 +81,7 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
     products = tuple(_product(flags, suite, file, number, table) for number, table in enumerate(tables, 1))
     fields: dict[str, Any] = {"products": products}
     if "extractor" in merged:
-        fields["extractor"] = _extractor(*merged["extractor"])
+        fields["extractor"] = the_one(*merged["extractor"], "one feature network scores a grid")
     if "metrics" in merged:
         fields["metrics"] = metric_names(*merged["metrics"])
     if "seeds" in merged:
@@ -145,18 +145,11 @@ def _components(value: Any, place: Place) -> tuple[Asked, ...]:
     return tuple(found)
 
 
-def _extractor(value: Any, place: Place) -> Asked:
+def the_one(value: Any, place: Place, rule: str) -> Asked:
+    """Return the component that a text or a table names; `rule` says of several why there is one."""
     first, *others = _components(value, place)
     if others:
-        raise place.refuse(f"one feature network scores a grid, not {1 + len(others)}")
-    return first
-
-
-def one_engine(value: Any, place: Place) -> Asked:
-    """Return the engine that a text or a table names."""
-    first, *others = _components(value, place)
-    if others:
-        raise place.refuse(f"one engine carries a grid out, not {1 + len(others)}")
+        raise place.refuse(f"{rule}, not {1 + len(others)}")
     return first
 
 

@@ -27,8 +27,8 @@ REAL, DRAWN = ((205, 205, 205), 3.0), ((31, 95, 180), 1.25)
 """Colour, and radius in pixels: a mode that was found is a coloured spot in a grey halo, a missed one is all grey."""
 
 
-def grid(images: Any) -> Image.Image:
-    """Arrange uint8 images of shape (N, C, H, W) in a square grid."""
+def save_grid(file: Path, images: Any) -> None:
+    """Write uint8 images of shape (N, C, H, W) as a square grid in PNG, atomically."""
     pixels = np.asarray(images)
     count, channels, height, width = pixels.shape
     factor = max(1, math.ceil(LEAST_SIDE / max(height, width)))
@@ -39,18 +39,14 @@ def grid(images: Any) -> Image.Image:
     for index, image in enumerate(pixels):
         top, left = (index // columns) * height + GAP, (index % columns) * width + GAP
         canvas[top : top + height - GAP, left : left + width - GAP] = image.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
-    return Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
+    _save_png(file, Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas))
 
 
-def save_grid(file: Path, images: Any) -> None:
-    """Write a grid of uint8 images of shape (N, C, H, W) as PNG, atomically."""
-    _save_png(file, grid(images))
-
-
-def scatter(drawn: Any, real: Any | None = None) -> Image.Image:
-    """Draw generated points over real ones, on axes from -1 to 1.
+def save_scatter(file: Path, drawn: Any, real: Any | None = None) -> None:
+    """Draw generated points over real ones, on axes from -1 to 1, and write that as PNG, atomically.
 
     Args:
+        file: to write.
         drawn: (N, D, 1, 1) or (N, D) in [-1, 1], of which the first two coordinates are seen; y points up.
         real: the same, light grey; None: no real points.
     """
@@ -62,7 +58,7 @@ def scatter(drawn: Any, real: Any | None = None) -> Image.Image:
         for x, y in () if points is None else _places(points, side):
             reach = radius * FINENESS
             draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=colour)
-    return canvas.reduce(FINENESS)
+    _save_png(file, canvas.reduce(FINENESS))
 
 
 def _places(points: Any, side: int) -> Any:
@@ -70,11 +66,6 @@ def _places(points: Any, side: int) -> Any:
     flat = np.asarray(points).reshape(len(points), -1)  # (N, D, 1, 1) -> (N, D)
     plane = np.pad(flat, ((0, 0), (0, 1)))[:, :2]
     return (plane * (1, -1) + 1) / 2 * (side - 1)
-
-
-def save_scatter(file: Path, drawn: Any, real: Any | None = None) -> None:
-    """Write what `scatter` draws as PNG, atomically."""
-    _save_png(file, scatter(drawn, real))
 
 
 def _save_png(file: Path, picture: Image.Image) -> None:
@@ -91,13 +82,13 @@ def save_montage(file: Path, grids: Mapping[str, Path]) -> None:
     """
     pictures = {name: _picture(path) for name, path in grids.items()}
     font = ImageFont.load_default(14)
-    width = sum(max(picture.width, _length(name, font)) + GAP * 4 for name, picture in pictures.items())
-    canvas = Image.new("RGB", (width, max(picture.height for picture in pictures.values()) + TITLE), "white")
+    widths = [max(one.width, math.ceil(font.getlength(name)) + GAP) + GAP * 4 for name, one in pictures.items()]
+    canvas = Image.new("RGB", (sum(widths), max(one.height for one in pictures.values()) + TITLE), "white")
     draw, left = ImageDraw.Draw(canvas), 0
-    for name, picture in pictures.items():
+    for (name, picture), width in zip(pictures.items(), widths, strict=True):
         draw.text((left + GAP, GAP), name, fill="black", font=font)
         canvas.paste(picture, (left, TITLE))
-        left += max(picture.width, _length(name, font)) + GAP * 4
+        left += width
     try:
         _save_png(file, canvas)
     except OSError as error:
@@ -110,10 +101,6 @@ def _picture(file: Path) -> Image.Image:
             return picture.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:  # which of them depends on where a PNG is damaged
         raise ResultsError(f"{file} is damaged ({error}); delete it to go without") from None
-
-
-def _length(text: str, font: Any) -> int:
-    return math.ceil(font.getlength(text)) + GAP
 
 
 def save_images(folder: Path, images: Any) -> None:

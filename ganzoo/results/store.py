@@ -58,9 +58,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> str:
-        """How the run ended, e.g. `diverged at step 300: the generator's loss is not finite`."""
+        """How a run ended early, e.g. `diverged at step 300: the generator's loss is not finite`."""
         where = f" at step {self.step:,}" if self.status == "diverged" else ""
-        return f"{self.status}{where}: {self.reason}" if self.reason else f"{self.status}{where}"
+        return f"{self.status}{where}: {self.reason}"
 
 
 class Grid(msgspec.Struct, frozen=True):

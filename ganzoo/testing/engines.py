@@ -11,7 +11,7 @@ from typing import Any, get_args
 import ganzoo
 from ganzoo.api import Capacity, Device
 from ganzoo.engine.grid import run_grid
-from ganzoo.engine.watch import Silent
+from ganzoo.engine.watch import Watcher
 from ganzoo.errors import EngineError, GanzooError, Interrupted, one_line
 from ganzoo.planning.command import RunOptions
 from ganzoo.planning.placement import served_device
@@ -131,7 +131,7 @@ def _carries_a_grid_out(subject: Subject) -> None:
     out = Path(tempfile.mkdtemp(prefix=".ganzoo-check-", dir=Path.cwd()))
     try:
         options = RunOptions(device=served_device(subject.chosen, "auto"), engine=subject.chosen)
-        run_grid(ganzoo.plan(**TINY), out, Silent(), options)
+        run_grid(ganzoo.plan(**TINY), out, Watcher(), options)
         for _, run, result in read_runs(out):
             assert result is not None
             require(result.status == "done", f"{run.combination}, seed {run.seed}: {result.outcome}")

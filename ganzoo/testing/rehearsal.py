@@ -120,7 +120,7 @@ class Scene:
     ) -> None:
         """Build everything on a device, with weights and real images in a memory format."""
         self.run, self.device, self.memory_format = run, device, memory_format
-        self.game = build_game(run, device, seed=0)
+        self.game = build_game(run, device)
         self.modules = {player: self.game.modules(player) for player in ("discriminator", "generator")}
         for modules in self.modules.values():
             modules.to(memory_format=memory_format)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -66,17 +67,12 @@ def convolve_back(
     return torch.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Do as `torch.flatten` does; the gradient of images has the images' layout, as else all behind it is slow."""
-    copied = x.ndim == 4 and start_dim == 1 and x.shape[2] * x.shape[3] > 1  # what is no copy may be changed in place
-    if copied and x.is_cpu and x.requires_grad and x.is_contiguous(memory_format=torch.channels_last):
-        x = Layout.apply(x)
-    return torch.flatten(x, start_dim, end_dim)
-
-
-def flatten_function(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Do as `flatten` does, called as `torch.flatten` is."""
-    return flatten(input, start_dim, end_dim)
+    copied = input.ndim == 4 and start_dim == 1 and math.prod(input.shape[2:]) > 1  # else it may be changed in place
+    if copied and input.is_cpu and input.requires_grad and input.is_contiguous(memory_format=torch.channels_last):
+        input = Layout.apply(input)
+    return torch.flatten(input, start_dim, end_dim)
 
 
 def unflatten(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -102,7 +98,7 @@ class Layout(Function):
 OWN: Mapping[Any, Callable[..., Tensor]] = {
     torch.conv2d: convolve,
     torch.conv_transpose2d: convolve_back,
-    torch.flatten: flatten_function,
+    torch.flatten: flatten,
     Tensor.flatten: flatten,
     Tensor.unflatten: unflatten,
 }

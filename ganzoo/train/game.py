@@ -116,15 +116,14 @@ def _at(network: nn.Module, part: str, weights: Mapping[str, Tensor]) -> Network
     return lambda *inputs: functional_call(network, own, inputs)
 
 
-def build_game(run: Run, device: torch.device, seed: int) -> Game:
+def build_game(run: Run, device: torch.device) -> Game:
     """Build the networks, loss and tricks of a run on a device.
 
     Args:
-        run: what the plan decided.
+        run: what the plan decided; its seed decides the initial weights.
         device: where the networks are moved to; they are initialised on the CPU, so that a seed means the same weights.
-        seed: decides the initial weights.
     """
-    torch.manual_seed(derive(seed, "initial weights"))
+    torch.manual_seed(derive(run.seed, "initial weights"))
     setting = Setting(run.shape, run.classes, run.packing)
     loss_name, *trick_names = _names((run.loss, *run.tricks))
     tricks: list[tuple[str, Trick[Any]]] = [

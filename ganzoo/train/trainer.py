@@ -64,7 +64,7 @@ class Trainer:
         recipe = run.recipe
         self.run, self.recipe, self.device = run, recipe, device
         self.images_a_step = recipe["batch_size"] * recipe["n_critic"]
-        self.game = build_game(run, device, run.seed)
+        self.game = build_game(run, device)
         execution = self.execution = checked(execution, self.game, tell)
         self.game.bf16 = execution.bf16
         if execution.compiled:
