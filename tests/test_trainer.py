@@ -273,6 +273,20 @@ def test_a_run_stopped_while_its_last_generator_is_scored_ends_as_one_that_is_no
     assert (folder / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
 
 
+def test_a_run_stopped_while_its_best_generator_is_scored_keeps_the_score_of_its_last(tmp_path):
+    run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 20}, samples=300).runs[0]
+    whole, folder = finish(run, tmp_path / "whole"), tmp_path / "stopped"
+    assert whole.best.step < whole.last.step
+    made = job(run, folder)
+    made.stopping = (folder / "samples.png").exists  # the last generator's, which are drawn before
+    with pytest.raises(Interrupted):
+        made.finish()
+    again = finish(run, folder)
+    assert (again.last, again.best) == (whole.last, whole.best)
+    weights = "generator-last.safetensors"
+    assert (folder / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+
+
 def test_the_seed_decides_everything(tmp_path):
     runs = ganzoo.plan(model="mlp", loss="bce", seeds=2, recipe={"steps": 2}, samples=50, evaluations=1).runs
     first, again, other = (finish(run, tmp_path / str(i)) for i, run in enumerate((runs[0], runs[0], runs[1])))

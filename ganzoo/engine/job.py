@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -185,20 +186,24 @@ class Job:
         place = rank(selection, first)
         if not self.progress.best_rank or place < self.progress.best_rank:
             self.progress.best_rank, self.progress.best_step = place, number
-            self.progress.best_weights = {name: value.clone() for name, value in network.state_dict().items()}
+            self.progress.best_weights = _copied(network)
         return None
 
-    def _report(self, network: torch.nn.Module) -> Turns[Score]:
-        return self._stoppable(self.evaluator.score(network, "report", self.run.evaluation.metrics))
+    def _report(self, network: torch.nn.Module, undo: Callable[[], object] = lambda: None) -> Turns[Score]:
+        return self._stoppable(self.evaluator.score(network, "report", self.run.evaluation.metrics), undo)
 
-    def _stoppable(self, turns: Turns[T]) -> Turns[T]:
-        """Let scoring be stopped between two turns; it begins anew when the run goes on."""
+    def _stoppable(self, turns: Turns[T], undo: Callable[[], object] = lambda: None) -> Turns[T]:
+        """Let scoring be stopped between two turns; it begins anew when the run goes on.
+
+        `undo`: puts back what the checkpoint must hold.
+        """
         while True:
             try:
                 next(turns)
             except StopIteration as end:
                 return end.value
             if self.stopping():
+                undo()
                 self._stop()
             yield
 
@@ -214,9 +219,10 @@ class Job:
             last = Checkpoint(self.steps, (yield from self._report(network)))
             save_weights(self.folder / "generator-last.safetensors", network.state_dict())
             self.evaluator.draw(network, self.folder / "samples.png")
+            undo = partial(network.load_state_dict, _copied(network))
             network.load_state_dict(progress.best_weights)
             same = progress.best_step == self.steps
-            best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
+            best = last if same else Checkpoint(progress.best_step, (yield from self._report(network, undo)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())
         assert progress.untrained is not None
         return Result(
@@ -257,6 +263,10 @@ class Job:
             plugins=continued(self.progress.plugins, self.plugins),
         )
         save(self.folder / CHECKPOINT, self.trainer, reached)
+
+
+def _copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def _count(module: torch.nn.Module) -> int:
