@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -56,6 +57,27 @@ def test_the_same_images_score_the_same_in_every_form(folder: Path, form: str) -
     found = scores(folder / f"fakes{form}", folder / f"reals{form}", "fid,modes")
     assert found["fid"] == pytest.approx(expected["fid"], rel=1e-6)
     assert found["modes"] == expected["modes"]
+
+
+def test_a_folder_of_links_to_folders_holds_their_images(folder: Path, tmp_path: Path) -> None:
+    """As `--dataset folder` reads it; whoever takes some classes of a large data set links to them."""
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "one").symlink_to(folder / "fakes")
+    found = ganzoo.score(tmp_path / "few", against=folder / "reals", extractor="digits-cnn", metrics="fid")
+    assert found.rows[0].count == FAKES
+
+
+def test_a_folder_that_cannot_be_listed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "deeper":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"deeper cannot be listed \(Permission denied\)"):
+        scores(folder / "fakes", folder / "reals")
 
 
 def test_the_distance_is_that_of_the_moments_of_both(folder: Path, pixels: np.ndarray) -> None:

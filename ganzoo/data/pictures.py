@@ -5,7 +5,6 @@ They are read in batches when they are asked for, so that memory does not grow w
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from ganzoo.api import DatasetSpec
 from ganzoo.data.decode import THREADS, Source, decode_image
-from ganzoo.data.locate import is_hidden, is_image
+from ganzoo.data.locate import images_and_folders, images_below, listing
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
@@ -99,13 +98,10 @@ def open_pictures(
 def _of_folder(folder: Path) -> Pictures:
     if (folder / "grid.json").exists():
         raise DataError(f"{folder} is a results folder: name one of its runs, a seed-N folder two levels below")
-    files = [
-        Path(parent, name)
-        for parent, folders, names in os.walk(folder)
-        if not folders.sort() and not any(is_hidden(part) for part in Path(parent).relative_to(folder).parts)
-        for name in sorted(names)
-        if is_image(name)
-    ]
+    with listing():
+        flat, folders = images_and_folders(folder)
+        files = [folder / name for name in flat]
+        files += [file for name in folders for file in images_below(folder / name)]
     return _of_sources(str(folder), [Source(str(file), file.read_bytes) for file in files])
 
 
