@@ -195,6 +195,15 @@ def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
         ganzoo.score(tmp_path / "out", against="digits")
 
 
+def test_what_a_run_was_trained_on_is_found_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine, all@test=1").symlink_to(folder / "reals.zip")
+    data = {"name": "zip", "path": str(tmp_path / "mine, all@test=1")}
+    request = {"extractor": "digits-cnn", "metrics": "fid", "samples": 20, "recipe": {"steps": 1, "batch_size": 8}}
+    (row,) = ganzoo.bench(model="mlp", loss="bce", dataset=data, **request, out=tmp_path / "out", device="cpu").rows
+    found = ganzoo.score(row.folder / "seed-0", device="cpu")
+    assert (found.rows[0].count, found.protocol.reference_count) == (20, REALS)
+
+
 def test_a_conditional_run_draws_classes_as_often_as_it_was_trained_on_them(pixels: np.ndarray, tmp_path: Path) -> None:
     labels = [0] * 36 + [1] * 4
     with ZipFile(tmp_path / "rare.zip", "w") as archive:
@@ -314,6 +323,12 @@ def test_too_few_images_are_refused_with_the_reason(folder: Path, pixels: np.nda
     np.save(folder / "few.npy", pixels[:3])
     with pytest.raises(DataError, match="at least 4 are needed"):
         scores(folder / "fakes", folder / "few.npy")
+
+
+@pytest.mark.parametrize("samples", [1, 0, -3])
+def test_too_few_samples_are_refused(folder: Path, samples: int) -> None:
+    with pytest.raises(ParameterError, match=f"samples must be at least 2, not {samples}"):
+        scores(folder / "fakes", folder / "reals", samples=samples)
 
 
 def test_errors_are_typed(folder: Path) -> None:

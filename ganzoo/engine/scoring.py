@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganzoo import paths
-from ganzoo.data.pictures import Pictures, Statistics, open_pictures, own_data
+from ganzoo.data.pictures import Pictures, Statistics, open_pictures, trained_on
 from ganzoo.engine.machine import pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
@@ -32,10 +32,11 @@ def score_pictures(
     if not fakes:
         raise ParameterError("score what? name a folder, .zip, .npz, .npy, a run, or a dataset as in mnist@test")
     root = data_root or paths.data_root()
-    real = against or own_data(fakes[0])
-    if not real:
+    if samples is not None and samples < 2:
+        raise ParameterError(f"samples must be at least 2, not {samples}")
+    reals = open_pictures(against, root) if against else trained_on(fakes[0], root)
+    if reals is None:
         raise ParameterError("against what? add --against REALS; only a run knows what it was trained on")
-    reals = open_pictures(real, root)
     pictures = [_images(open_pictures(fake, root, samples, which, device)) for fake in fakes]
     looked_at = [*pictures, *([reals] if isinstance(reals, Pictures) else [])]
     chosen, names = _scorer(extractor, metrics, looked_at)
