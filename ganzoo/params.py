@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from ganzoo.errors import ParameterError, did_you_mean
@@ -190,6 +191,11 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number, NumPy's too, and no bool."""
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def _number(kind: type, value: Any) -> int | float | None:

@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 import ganzoo
@@ -304,6 +305,9 @@ def test_several_datasets_are_named_in_the_combination():
         ((5,), (5,)),
         (range(2), (0, 1)),
         ("20240101,", (20240101,)),
+        (np.int64(2), (0, 1)),
+        (np.arange(2), (0, 1)),
+        ([np.int64(7)], (7,)),
     ],
 )
 def test_seeds_are_how_many_or_which(given, seeds):
@@ -317,6 +321,13 @@ def test_seeds_are_how_many_or_which(given, seeds):
 def test_seeds_that_mean_nothing_are_refused(given):
     with pytest.raises(ParameterError, match=r"^--seeds: "):
         plan(seeds=given)
+
+
+def test_numpys_numbers_are_numbers():
+    numbers = {"samples": np.int64(50), "evaluations": np.int64(2), "recipe": {"steps": np.int64(9)}}
+    made, options = plan_from({"model": "mlp", "loss": "bce", "jobs": np.int64(2), **numbers}, None)
+    assert made.runs == plan(model="mlp", samples=50, evaluations=2, recipe={"steps": 9}).runs
+    assert type(options.jobs) is int
 
 
 @pytest.mark.parametrize("twice", [{"model": "dcgan,dcgan"}, {"loss": ["bce", "bce:saturating=false"]}])
@@ -404,6 +415,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"model": ""}, ParameterError, "--model: names nothing"),
         ({"model": 3}, ParameterError, '--model: write "name:key=value" or a table with a name, not 3'),
         ({"model": "dcgam"}, UnknownComponentError, 'no architecture "dcgam"; did you mean "dcgan"?'),
+        ({"trick": np.array(["ema"])}, ParameterError, '--trick: write "name:key=value" or a table with a name'),
         ({"trick": "wgan-gp"}, UnknownComponentError, '"wgan-gp" is a loss, not a trick'),
         ({"loss": "wgan-gp:penalti=1"}, ParameterError, 'wgan-gp: no parameter "penalti"; did you mean "penalty"?'),
         ({"loss": "wgan-gp:penalty=-1"}, ParameterError, "wgan-gp: penalty must be at least 0, not -1"),

@@ -15,7 +15,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.score import score as score_command
-from ganzoo.errors import DataError, GanzooError, IncompatibleError, ParameterError
+from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError
 from ganzoo.evaluate.moments import moments
 from ganzoo.zoo.datasets.digits import PACKAGED
 from ganzoo.zoo.extractors.classifier import digits_cnn
@@ -323,6 +323,11 @@ def test_too_few_images_are_refused_with_the_reason(folder: Path, pixels: np.nda
     np.save(folder / "few.npy", pixels[:3])
     with pytest.raises(DataError, match="at least 4 are needed"):
         scores(folder / "fakes", folder / "few.npy")
+
+
+def test_a_device_that_is_none_is_refused(folder: Path) -> None:
+    with pytest.raises(DeviceError, match=r'^no device "gpu"; use auto, cpu or cuda$'):
+        ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="gpu")
 
 
 @pytest.mark.parametrize("samples", [1, 0, -3])

@@ -26,9 +26,11 @@ def pick_device(name: str) -> torch.device:
     """Return the device that `auto`, `cpu` or `cuda` means here.
 
     Raises:
-        DeviceError: CUDA was asked for and PyTorch finds none.
+        DeviceError: CUDA was asked for and PyTorch finds none, or it is none of the three.
     """
     available = torch.cuda.is_available()
+    if name.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f'no device "{name}"; use auto, cpu or cuda')
     if name.startswith("cuda") and not available:
         raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
     return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
