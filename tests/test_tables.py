@@ -309,7 +309,7 @@ def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     assert "no result yet" not in text
 
 
-NASTY = r"Odd_Error: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
+NASTY = r"Odd_Error: __init__() of _x_: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
 
 
 @pytest.fixture
@@ -326,11 +326,12 @@ def remarks(row: Row) -> str:
 def test_markdown_parses_back(nasty: Summary) -> None:
     lines = [line for line in to_markdown(nasty).splitlines() if line.startswith("|")]
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
-    found = [[re.sub(r"\\(\W)", r"\1", cell.strip()) for cell in row] for row in rows]
+    found = [[re.sub(r"\\(\W|_)", r"\1", cell.strip()) for cell in row] for row in rows]
     (only,) = nasty.tables
     assert [found[0], *found[2:]] == [header(only), *cells(only)]
     assert set("".join(found[1])) == set("-:")
     assert NASTY in found[2][-1]
+    assert r"Odd_Error: \_\_init\_\_() of \_x\_: 100%" in lines[2]
 
 
 def test_csv_parses_back(nasty: Summary) -> None:
@@ -366,11 +367,20 @@ def test_latex_escapes_what_latex_would_take_for_its_own(nasty: Summary) -> None
     (only,) = nasty.tables
     assert [len(re.split(r"(?<!\\)&", line)) for line in body] == [len(header(only))] * (1 + len(cells(only)))
     for written in (
-        r"Odd\_Error: 100\% of a|b \& c\textbackslash{}d \#1",
+        r"Odd\_Error: \_\_init\_\_() of \_x\_: 100\% of a\textbar{}b \& c\textbackslash{}d \#1",
+        r"\textless{}class 'x'\textgreater{}",
         r"\{y\} \textasciitilde{}z\textasciicircum{}2 \$3",
     ):
         assert written in body[1]
     assert all(line.startswith(("%", "\\", "combination", "mlp", "real", "untrained")) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["[ours]", "*ours"])
+def test_no_latex_row_is_taken_for_an_argument_of_the_one_before(tmp_path: Path, name: str) -> None:
+    grid = tuple(msgspec.structs.replace(run, combination=f"{name} {run.loss.name}") for run in runs(loss="bce,hinge"))
+    text = to_latex(summarise([write(tmp_path, grid, done(grid[0], 10), done(grid[1], 11))]))
+    assert not re.search(r"\\\\\s*[\[*]", text)
+    assert "hinge" in text
 
 
 def test_every_format_can_be_had_before_a_run_has_ended(tmp_path: Path) -> None:
