@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganzoo.engine.machine import pick_device
+from ganzoo.engine.machine import fresh_defaults, pick_device
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.evaluate.sampling import sample
 from ganzoo.planning.run import Run
@@ -42,7 +42,7 @@ class Sampler:
             raise ResultsError(f"{folder} holds no trained generator: it {result.outcome}")
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
-        with torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
+        with fresh_defaults(), torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
             game = build_game(run, place, run.seed)
         weights = load_weights(folder / f"generator-{which}.safetensors")
         try:
@@ -79,6 +79,7 @@ class Sampler:
             classes = classes.to(self.device, torch.int64)
         elif wanted:
             classes = torch.randint(wanted, (count,), generator=rng, device=self.device)
-        quantise = self.run.dtype == "uint8"
-        batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes, quantise=quantise)
-        return torch.cat(list(batches)).cpu()
+        network, quantise = self.game.networks.generator, self.run.dtype == "uint8"
+        with fresh_defaults():
+            batches = list(sample(network, self.game.latents, count, rng, classes, quantise=quantise))
+        return torch.cat(batches).cpu()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganzoo import paths
 from ganzoo.data.pictures import Pictures, Statistics, open_pictures, trained_on
-from ganzoo.engine.machine import pick_device, use_float32
+from ganzoo.engine.machine import fresh_defaults, pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
 from ganzoo.planning.choice import part
@@ -44,8 +44,9 @@ def score_pictures(
         check_sight(one.label, one.points, chosen)
     place = pick_device(device)
     use_float32()
-    network = build_target(chosen.component)(chosen.params).to(place)
-    return compare(pictures, reals, network, part(chosen).label, names, place, tell)
+    with fresh_defaults():
+        network = build_target(chosen.component)(chosen.params).to(place)
+        return compare(pictures, reals, network, part(chosen).label, names, place, tell)
 
 
 def _scorer(
