@@ -283,6 +283,18 @@ def test_only_the_inception_network_itself_gives_an_fid_and_an_is(tmp_path: Path
         assert header(only)[1:5] == [f"{names[0]} last", f"{names[0]} best", f"{names[1]} last", f"{names[1]} best"]
 
 
+def test_python_takes_a_path_below_the_home_folder_wherever_it_takes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "suite.toml").write_text('model = "mlp"\nloss = "bce"\nout = "~/out"')
+    (run,) = grid = ganzoo.plan("~/suite.toml").runs
+    place = run_folder(write(tmp_path / "out", grid, done(run, 10)), run)
+    assert ganzoo.report("~/out").rows == ganzoo.bench("~/suite.toml").rows == ganzoo.report(tmp_path / "out").rows
+    with pytest.raises(ResultsError, match=r"generator-best\.safetensors is missing"):
+        ganzoo.load(f"~/{place.relative_to(tmp_path)}")
+
+
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="is not a results folder: it has no grid"):
         summarise([tmp_path])
