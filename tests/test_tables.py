@@ -321,6 +321,18 @@ def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     assert "no result yet" not in text
 
 
+def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path: Path) -> None:
+    """As where a grid is given further seeds in another precision: one row is the mean of both."""
+    grid = runs(seeds=3)
+    first = done(grid[0], 10)
+    other = {"environment": first.environment | {"precision": "bfloat16"}}
+    summary = summarise([write(tmp_path, grid, first, done(grid[1], 11), done(grid[2], 12, **other))])
+    hardware = [note for note in notes(summary) if note.startswith("Hardware")]
+    assert [(line.split(", ")[2], line.rpartition("; ")[2]) for line in hardware] == [
+        ("bfloat16", "1 of 3 runs."), ("float32", "2 of 3 runs."),
+    ]  # fmt: skip
+
+
 NASTY = r"Odd_Error: __init__() of _x_: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
 
 
