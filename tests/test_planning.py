@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 import ganzoo
 from ganzoo.api import Recipe
@@ -330,6 +331,14 @@ def test_numpys_numbers_are_numbers():
     assert type(options.jobs) is int
 
 
+def test_a_path_is_a_text(tmp_path):
+    for i in range(8):
+        Image.new("L", (8, 8)).save(tmp_path / f"{i}.png")
+    given = [{"name": "folder", "path": path, "size": 8} for path in (tmp_path, str(tmp_path))]
+    first, second = (plan(dataset=one, recipe={"batch_size": 4}).runs for one in given)
+    assert first == second
+
+
 @pytest.mark.parametrize("twice", [{"model": "dcgan,dcgan"}, {"loss": ["bce", "bce:saturating=false"]}])
 def test_a_component_is_named_once(twice):
     with pytest.raises(ParameterError, match=r"the grid holds dcgan \+ bce twice; name each component once"):
@@ -427,6 +436,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"extractor": "inception,mnist-cnn"}, ParameterError, "--extractor: one feature network scores a grid, not 2"),
         ({"data_root": 5}, ParameterError, "--data-root: must be the path of a folder, not 5"),
         ({"recipe": {"stepz": 5}}, ParameterError, '--recipe: no parameter "stepz"; did you mean "steps"?'),
+        ({"recipe": {1: 2}}, ParameterError, '--recipe: no parameter "1"; known: batch_size, '),
         ({"recipe": {"steps": 0}}, ParameterError, "--recipe: steps must be at least 1, not 0"),
         ({"recipe": "steps=5"}, ParameterError, "--recipe: a table of names and values, not 'steps=5'"),
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),
