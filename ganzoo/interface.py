@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.paths import expanded
 from ganzoo.registry.lookup import PLURALS, Component, installed
 from ganzoo.version import __version__
 
@@ -39,22 +40,29 @@ def plan(suite: str | Path | None = None, **request: Any) -> Plan:
     """
     from ganzoo.planning.command import plan_from  # noqa: PLC0415  (keeps `import ganzoo` light)
 
-    return plan_from(request, None if suite is None else Path(suite))[0]
+    return plan_from(request, None if suite is None else expanded(suite))[0]
 
 
 def bench(suite: str | Path | None = None, **request: Any) -> Summary:
     """Train and score a grid, continuing what was interrupted, and return its table (`ganzoo bench`).
 
+    It prints nothing, and leaves out combinations that cannot work, which `plan(...).refusals` names. A run that fails
+    or diverges raises nothing; its row says so.
+
     Takes what `plan` takes, and `out` (the results folder), `engine` (what carries the runs out, `"name:key=value"`),
     `device` (`"auto"`, `"cpu"` or `"cuda"`), `mode` (`"auto"`, `"eager"`, `"fast"`, `"graph"` or `"compiled"`),
     `precision` (`"auto"`, `"fp32"`, `"tf32"` or `"bf16"`), `jobs`, and `profile` (whether to trace the runs, one at a
     time).
+
+    Raises:
+        GanzooError: as `plan` does, or a folder, data or an engine that cannot be used.
+        Interrupted: on Ctrl-C, after the runs at work have written their checkpoints; the same call continues.
     """
     from ganzoo.engine.grid import default_out, run_grid  # noqa: PLC0415
     from ganzoo.engine.watch import Watcher  # noqa: PLC0415
     from ganzoo.planning.command import plan_from  # noqa: PLC0415
 
-    made, options = plan_from(request, None if suite is None else Path(suite))
+    made, options = plan_from(request, None if suite is None else expanded(suite))
     out = options.out or default_out(made)
     run_grid(made, out, Watcher(), options)
     return report(out)
@@ -64,7 +72,7 @@ def report(*runs: str | Path, split: bool = False) -> Summary:
     """Return the table of one or several results folders (`ganzoo report`); `split`: a table for each protocol."""
     from ganzoo.results.summary import summarise  # noqa: PLC0415
 
-    return summarise([Path(folder) for folder in runs], split)
+    return summarise([expanded(folder) for folder in runs], split)
 
 
 def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
@@ -77,7 +85,7 @@ def load(run: str | Path, which: str = "best", device: str = "cpu") -> Sampler:
     """
     from ganzoo.sampler import Sampler  # noqa: PLC0415
 
-    return Sampler.load(Path(run), which, device)
+    return Sampler.load(expanded(run), which, device)
 
 
 def score(
@@ -111,5 +119,5 @@ def score(
     from ganzoo.engine.scoring import score_pictures  # noqa: PLC0415
 
     wanted = None if against is None else str(against)
-    root = None if data_root is None else Path(data_root)
+    root = None if data_root is None else expanded(data_root)
     return score_pictures(list(map(str, fakes)), wanted, extractor, metrics, samples, which, device, root, tell)

@@ -9,6 +9,8 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+from pathlib import PurePath
 from typing import Any
 
 from ganzoo.errors import ParameterError, did_you_mean
@@ -133,7 +135,7 @@ def build(cls: type[Any], values: Mapping[str, Any], where: str, joint: str = ":
     known = parameters(cls)
     for name in values:
         if name not in known:
-            raise ParameterError(f'{where}: no parameter "{name}"{did_you_mean(name, known)}')
+            raise ParameterError(f'{where}: no parameter "{name}"{did_you_mean(str(name), known)}')
     for parameter in known.values():
         if parameter.required and parameter.name not in values:
             meaning = f" ({parameter.help})" if parameter.help else ""
@@ -179,6 +181,7 @@ def _convert(kind: type, value: Any) -> Any:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         return words.get(str(value).lower())
     if kind is str:
+        value = str(value) if isinstance(value, PurePath) else value
         return value if isinstance(value, str) and is_utf8(value) else None
     return None if isinstance(value, bool) else _number(kind, value)
 
@@ -190,6 +193,11 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number, NumPy's too, and no bool."""
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
 def _number(kind: type, value: Any) -> int | float | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ganzoo.engine.machine import pick_device
+from ganzoo.engine.machine import fresh_defaults, pick_device
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.evaluate.sampling import sample
 from ganzoo.planning.run import Run
@@ -41,7 +42,7 @@ class Sampler:
             raise ResultsError(f"{folder} holds no trained generator: it {result.outcome}")
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
-        with torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
+        with fresh_defaults(), torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
             game = build_game(run, place)
         weights = load_weights(folder / f"generator-{which}.safetensors")
         try:
@@ -53,13 +54,13 @@ class Sampler:
             ) from None
         return cls(run, game, place)
 
-    def sample(self, count: int, seed: int = 0, classes: Tensor | None = None) -> Tensor:
+    def sample(self, count: int, seed: int = 0, classes: Tensor | Sequence[int] | None = None) -> Tensor:
         """Return uint8 images of shape (count, C, H, W); of a run on points, float32 in [-1, 1], not rounded.
 
         Args:
             count: how many.
             seed: of the latents and, for a conditional generator without `classes`, of uniformly drawn classes.
-            classes: (count,) int64, for a conditional generator.
+            classes: (count,) whole numbers below the generator's, for a conditional one.
 
         Raises:
             ParameterError: fewer than one, or classes that do not fit.
@@ -69,11 +70,16 @@ class Sampler:
         rng = generator(seed, "samples", self.device)
         wanted = self.game.setting.classes
         if classes is not None:
+            classes = torch.as_tensor(classes)
             if not wanted or classes.shape != (count,):
                 raise ParameterError(f"classes: one for each of {count} images, for a generator of {wanted} classes")
-            classes = classes.to(self.device)
+            whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)
+            if not whole or classes.min() < 0 or classes.max() >= wanted:
+                raise ParameterError(f"classes: whole numbers from 0 to {wanted - 1}, not {classes.tolist()[:20]}")
+            classes = classes.to(self.device, torch.int64)
         elif wanted:
             classes = torch.randint(wanted, (count,), generator=rng, device=self.device)
-        quantise = self.run.dtype == "uint8"
-        batches = sample(self.game.networks.generator, self.game.latents, count, rng, classes, quantise=quantise)
-        return torch.cat(list(batches)).cpu()
+        network, quantise = self.game.networks.generator, self.run.dtype == "uint8"
+        with fresh_defaults():
+            batches = list(sample(network, self.game.latents, count, rng, classes, quantise=quantise))
+        return torch.cat(batches).cpu()

@@ -8,10 +8,13 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import SMALL, ganzoo
 from PIL import Image
 
@@ -180,6 +183,30 @@ def test_a_loaded_run_draws_what_its_seed_says(bench: tuple[Path, str]) -> None:
 def test_no_images_cannot_be_drawn(count: int, bench: tuple[Path, str]) -> None:
     with pytest.raises(ParameterError, match=f"count must be at least 1, not {count}"):
         gz.load(run_folders(bench[0])[0]).sample(count)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [lambda: default_dtype(torch.float64), lambda: torch.device("meta"), lambda: torch.autocast("cpu", torch.bfloat16)],
+    ids=["dtype", "device", "autocast"],
+)
+def test_what_the_caller_has_set_in_pytorch_changes_no_image_and_no_score(
+    bench: tuple[Path, str], given: Callable[[], AbstractContextManager[object]]
+) -> None:
+    run = run_folders(bench[0])[0]
+    images, score = gz.load(run).sample(8), gz.score(run, metrics="fid,is,kid,prdc").rows
+    with given():
+        assert np.array_equal(gz.load(run).sample(8).numpy(), images.numpy())
+        assert gz.score(run, metrics="fid,is,kid,prdc").rows == score
 
 
 def test_python_gives_the_numbers_of_the_command_line(bench: tuple[Path, str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,8 +10,10 @@ from zoo import component, fresh_step, networks, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Networks, Setting
-from ganzoo.errors import IncompatibleError
+from ganzoo.errors import IncompatibleError, ParameterError
 from ganzoo.registry.lookup import installed
+from ganzoo.sampler import Sampler
+from ganzoo.train.game import build_game
 from ganzoo.train.step import Batch, discriminator_terms, frozen, generator_terms
 
 SMALL = {"model": "mlp:generator=16,discriminator=16", "recipe": {"steps": 4, "batch_size": 8}}
@@ -90,6 +93,22 @@ def test_both_networks_are_told_the_class():
     z = torch.randn(1, one.game.networks.latent)
     images = [one.game.networks.generator(z, torch.tensor([y])) for y in (1, 2)]
     assert not torch.equal(*images)
+
+
+@pytest.mark.parametrize("classes", [[0, 9], np.array([0, 9]), torch.tensor([0, 9], dtype=torch.int16)])
+def test_images_of_given_classes_can_be_drawn(classes):
+    assert conditional().sample(2, classes=classes).equal(conditional().sample(2, classes=torch.tensor([0, 9])))
+
+
+@pytest.mark.parametrize("classes", [[0, 10], [-1, 3], [0.0, 1.0], [True, False], [1], [[0], [1]]])
+def test_classes_that_do_not_fit_are_refused(classes):
+    with pytest.raises(ParameterError, match=r"^classes: "):
+        conditional().sample(2, classes=torch.tensor(classes))
+
+
+def conditional() -> Sampler:
+    run = ganzoo.plan(loss="bce", trick="projection", **SMALL).runs[0]
+    return Sampler(run, build_game(run, torch.device("cpu"), 0), torch.device("cpu"))
 
 
 def test_the_projection_adds_the_product_of_features_and_the_vector_of_the_class():

@@ -7,7 +7,9 @@ import itertools
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+from PIL import Image
 
 import ganzoo
 from ganzoo.api import Recipe
@@ -304,6 +306,9 @@ def test_several_datasets_are_named_in_the_combination():
         ((5,), (5,)),
         (range(2), (0, 1)),
         ("20240101,", (20240101,)),
+        (np.int64(2), (0, 1)),
+        (np.arange(2), (0, 1)),
+        ([np.int64(7)], (7,)),
     ],
 )
 def test_seeds_are_how_many_or_which(given, seeds):
@@ -317,6 +322,21 @@ def test_seeds_are_how_many_or_which(given, seeds):
 def test_seeds_that_mean_nothing_are_refused(given):
     with pytest.raises(ParameterError, match=r"^--seeds: "):
         plan(seeds=given)
+
+
+def test_numpys_numbers_are_numbers():
+    numbers = {"samples": np.int64(50), "evaluations": np.int64(2), "recipe": {"steps": np.int64(9)}}
+    made, options = plan_from({"model": "mlp", "loss": "bce", "jobs": np.int64(2), **numbers}, None)
+    assert made.runs == plan(model="mlp", samples=50, evaluations=2, recipe={"steps": 9}).runs
+    assert type(options.jobs) is int
+
+
+def test_a_path_is_a_text(tmp_path):
+    for i in range(8):
+        Image.new("L", (8, 8)).save(tmp_path / f"{i}.png")
+    given = [{"name": "folder", "path": path, "size": 8} for path in (tmp_path, str(tmp_path))]
+    first, second = (plan(dataset=one, recipe={"batch_size": 4}).runs for one in given)
+    assert first == second
 
 
 @pytest.mark.parametrize("twice", [{"model": "dcgan,dcgan"}, {"loss": ["bce", "bce:saturating=false"]}])
@@ -404,6 +424,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"model": ""}, ParameterError, "--model: names nothing"),
         ({"model": 3}, ParameterError, '--model: write "name:key=value" or a table with a name, not 3'),
         ({"model": "dcgam"}, UnknownComponentError, 'no architecture "dcgam"; did you mean "dcgan"?'),
+        ({"trick": np.array(["ema"])}, ParameterError, '--trick: write "name:key=value" or a table with a name'),
         ({"trick": "wgan-gp"}, UnknownComponentError, '"wgan-gp" is a loss, not a trick'),
         ({"loss": "wgan-gp:penalti=1"}, ParameterError, 'wgan-gp: no parameter "penalti"; did you mean "penalty"?'),
         ({"loss": "wgan-gp:penalty=-1"}, ParameterError, "wgan-gp: penalty must be at least 0, not -1"),
@@ -415,6 +436,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"extractor": "inception,mnist-cnn"}, ParameterError, "--extractor: one feature network scores a grid, not 2"),
         ({"data_root": 5}, ParameterError, "--data-root: must be the path of a folder, not 5"),
         ({"recipe": {"stepz": 5}}, ParameterError, '--recipe: no parameter "stepz"; did you mean "steps"?'),
+        ({"recipe": {1: 2}}, ParameterError, '--recipe: no parameter "1"; known: batch_size, '),
         ({"recipe": {"steps": 0}}, ParameterError, "--recipe: steps must be at least 1, not 0"),
         ({"recipe": "steps=5"}, ParameterError, "--recipe: a table of names and values, not 'steps=5'"),
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),

@@ -94,6 +94,15 @@ def test_whatever_changes_a_reference_is_part_of_its_key(tmp_path, change):
     assert len(list(tmp_path.glob("references/*.npz"))) == 2
 
 
+def test_a_reference_is_of_the_feature_network_as_its_code_is_now(tmp_path, monkeypatch):
+    """As somebody has it who is writing one: the same version, weights and resizing."""
+    for content in ("1" * 64, "2" * 64):
+        hashes = {"ganzoo-core 0.1.0": content}
+        monkeypatch.setattr("ganzoo.evaluate.reference.provenance", lambda names, found=hashes: found)
+        refer(tmp_path)
+    assert len(list(tmp_path.glob("references/*.npz"))) == 2
+
+
 def stored(cache: Path) -> Path:
     (file,) = cache.glob("references/*.npz")
     return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.score import score as score_command
-from ganzoo.errors import DataError, GanzooError, IncompatibleError, ParameterError
+from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError
 from ganzoo.evaluate.moments import moments
 from ganzoo.zoo.datasets.digits import PACKAGED
 from ganzoo.zoo.extractors.classifier import digits_cnn
@@ -56,6 +57,27 @@ def test_the_same_images_score_the_same_in_every_form(folder: Path, form: str) -
     found = scores(folder / f"fakes{form}", folder / f"reals{form}", "fid,modes")
     assert found["fid"] == pytest.approx(expected["fid"], rel=1e-6)
     assert found["modes"] == expected["modes"]
+
+
+def test_a_folder_of_links_to_folders_holds_their_images(folder: Path, tmp_path: Path) -> None:
+    """As `--dataset folder` reads it; whoever takes some classes of a large data set links to them."""
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "one").symlink_to(folder / "fakes")
+    found = ganzoo.score(tmp_path / "few", against=folder / "reals", extractor="digits-cnn", metrics="fid")
+    assert found.rows[0].count == FAKES
+
+
+def test_a_folder_that_cannot_be_listed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "deeper":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match=r"deeper cannot be listed \(Permission denied\)"):
+        scores(folder / "fakes", folder / "reals")
 
 
 def test_the_distance_is_that_of_the_moments_of_both(folder: Path, pixels: np.ndarray) -> None:
@@ -171,6 +193,15 @@ def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
     assert more.rows[0].count == 80
     with pytest.raises(DataError, match="name one of its runs"):
         ganzoo.score(tmp_path / "out", against="digits")
+
+
+def test_what_a_run_was_trained_on_is_found_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine, all@test=1").symlink_to(folder / "reals.zip")
+    data = {"name": "zip", "path": str(tmp_path / "mine, all@test=1")}
+    request = {"extractor": "digits-cnn", "metrics": "fid", "samples": 20, "recipe": {"steps": 1, "batch_size": 8}}
+    (row,) = ganzoo.bench(model="mlp", loss="bce", dataset=data, **request, out=tmp_path / "out", device="cpu").rows
+    found = ganzoo.score(row.folder / "seed-0", device="cpu")
+    assert (found.rows[0].count, found.protocol.reference_count) == (20, REALS)
 
 
 def test_a_conditional_run_draws_classes_as_often_as_it_was_trained_on_them(pixels: np.ndarray, tmp_path: Path) -> None:
@@ -292,6 +323,17 @@ def test_too_few_images_are_refused_with_the_reason(folder: Path, pixels: np.nda
     np.save(folder / "few.npy", pixels[:3])
     with pytest.raises(DataError, match="at least 4 are needed"):
         scores(folder / "fakes", folder / "few.npy")
+
+
+def test_a_device_that_is_none_is_refused(folder: Path) -> None:
+    with pytest.raises(DeviceError, match=r'^no device "gpu"; use auto, cpu or cuda$'):
+        ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="gpu")
+
+
+@pytest.mark.parametrize("samples", [1, 0, -3])
+def test_too_few_samples_are_refused(folder: Path, samples: int) -> None:
+    with pytest.raises(ParameterError, match=f"samples must be at least 2, not {samples}"):
+        scores(folder / "fakes", folder / "reals", samples=samples)
 
 
 def test_errors_are_typed(folder: Path) -> None:

@@ -293,6 +293,18 @@ def test_only_the_inception_network_itself_gives_an_fid_and_an_is(tmp_path: Path
         assert header(only)[1:5] == [f"{names[0]} last", f"{names[0]} best", f"{names[1]} last", f"{names[1]} best"]
 
 
+def test_python_takes_a_path_below_the_home_folder_wherever_it_takes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "suite.toml").write_text('model = "mlp"\nloss = "bce"\nout = "~/out"')
+    (run,) = grid = ganzoo.plan("~/suite.toml").runs
+    place = run_folder(write(tmp_path / "out", grid, done(run, 10)), run)
+    assert ganzoo.report("~/out").rows == ganzoo.bench("~/suite.toml").rows == ganzoo.report(tmp_path / "out").rows
+    with pytest.raises(ResultsError, match=r"generator-best\.safetensors is missing"):
+        ganzoo.load(f"~/{place.relative_to(tmp_path)}")
+
+
 def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="is not a results folder: it has no grid"):
         summarise([tmp_path])
@@ -334,7 +346,19 @@ def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     assert "no result yet" not in text
 
 
-NASTY = r"Odd_Error: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
+def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path: Path) -> None:
+    """As where a grid is given further seeds in another precision: one row is the mean of both."""
+    grid = runs(seeds=3)
+    first = done(grid[0], 10)
+    other = {"environment": first.environment | {"precision": "bfloat16"}}
+    summary = summarise([write(tmp_path, grid, first, done(grid[1], 11), done(grid[2], 12, **other))])
+    hardware = [note for note in notes(summary) if note.startswith("Hardware")]
+    assert [(line.split(", ")[2], line.rpartition("; ")[2]) for line in hardware] == [
+        ("bfloat16", "1 of 3 runs."), ("float32", "2 of 3 runs."),
+    ]  # fmt: skip
+
+
+NASTY = r"Odd_Error: __init__() of _x_: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
 
 
 @pytest.fixture
@@ -351,11 +375,12 @@ def remarks(row: Row) -> str:
 def test_markdown_parses_back(nasty: Summary) -> None:
     lines = [line for line in to_markdown(nasty).splitlines() if line.startswith("|")]
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
-    found = [[re.sub(r"\\(\W)", r"\1", cell.strip()) for cell in row] for row in rows]
+    found = [[re.sub(r"\\(\W|_)", r"\1", cell.strip()) for cell in row] for row in rows]
     (only,) = nasty.tables
     assert [found[0], *found[2:]] == [header(only), *cells(only)]
     assert set("".join(found[1])) == set("-:")
     assert NASTY in found[2][-1]
+    assert r"Odd_Error: \_\_init\_\_() of \_x\_: 100%" in lines[2]
 
 
 def test_csv_parses_back(nasty: Summary) -> None:
@@ -391,11 +416,20 @@ def test_latex_escapes_what_latex_would_take_for_its_own(nasty: Summary) -> None
     (only,) = nasty.tables
     assert [len(re.split(r"(?<!\\)&", line)) for line in body] == [len(header(only))] * (1 + len(cells(only)))
     for written in (
-        r"Odd\_Error: 100\% of a|b \& c\textbackslash{}d \#1",
+        r"Odd\_Error: \_\_init\_\_() of \_x\_: 100\% of a\textbar{}b \& c\textbackslash{}d \#1",
+        r"\textless{}class 'x'\textgreater{}",
         r"\{y\} \textasciitilde{}z\textasciicircum{}2 \$3",
     ):
         assert written in body[1]
     assert all(line.startswith(("%", "\\", "combination", "mlp", "real", "untrained")) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["[ours]", "*ours"])
+def test_no_latex_row_is_taken_for_an_argument_of_the_one_before(tmp_path: Path, name: str) -> None:
+    grid = tuple(msgspec.structs.replace(run, combination=f"{name} {run.loss.name}") for run in runs(loss="bce,hinge"))
+    text = to_latex(summarise([write(tmp_path, grid, done(grid[0], 10), done(grid[1], 11))]))
+    assert not re.search(r"\\\\\s*[\[*]", text)
+    assert "hinge" in text
 
 
 def test_every_format_can_be_had_before_a_run_has_ended(tmp_path: Path) -> None:

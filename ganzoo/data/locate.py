@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganzoo.api import Split
@@ -19,6 +22,39 @@ def is_image(name: str) -> bool:
 def is_hidden(name: str) -> bool:
     """Tell whether a name is one that a file browser hides, or macOS's shadow copy inside a zip."""
     return name.startswith(".") or name == "__MACOSX"
+
+
+@contextmanager
+def listing() -> Generator[None]:
+    """Turn what cannot be listed into a DataError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be listed ({error.strerror}): mend its permissions") from error
+
+
+def images_and_folders(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of a folder's images and of its visible sub-folders, which may be links, both sorted."""
+    files, folders = list[str](), list[str]()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif is_image(entry.name):
+                files.append(entry.name)
+    return sorted(files), sorted(name for name in folders if not is_hidden(name))
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """Yield the images of a folder and all below it, sorted; links to folders below it are not followed."""
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        yield from (Path(parent, name) for name in sorted(files) if is_image(name))
+
+
+def _raise(error: OSError) -> None:
+    """Make `os.walk` tell of what it could not list."""
+    raise error
 
 
 def locate(path: str, root: Path) -> Path:

@@ -5,7 +5,6 @@ They are read in batches when they are asked for, so that memory does not grow w
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo.api import DatasetSpec
+from ganzoo.api import DatasetSpec, Split
 from ganzoo.data.decode import THREADS, Source, decode_image
-from ganzoo.data.locate import is_hidden, is_image
+from ganzoo.data.locate import images_and_folders, images_below, listing
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
@@ -38,7 +37,6 @@ from ganzoo.train.seeds import derive
 from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
 
 BATCH = 256
-SPLITS = ("train", "test")
 SCORING_SEED = 1
 """Of what a run draws to be scored; `ganzoo sample` shows those of seed 0."""
 
@@ -99,13 +97,10 @@ def open_pictures(
 def _of_folder(folder: Path) -> Pictures:
     if (folder / "grid.json").exists():
         raise DataError(f"{folder} is a results folder: name one of its runs, a seed-N folder two levels below")
-    files = [
-        Path(parent, name)
-        for parent, folders, names in os.walk(folder)
-        if not folders.sort() and not any(is_hidden(part) for part in Path(parent).relative_to(folder).parts)
-        for name in sorted(names)
-        if is_image(name)
-    ]
+    with listing():
+        flat, folders = images_and_folders(folder)
+        files = [folder / name for name in flat]
+        files += [file for name in folders for file in images_below(folder / name)]
     return _of_sources(str(folder), [Source(str(file), file.read_bytes) for file in files])
 
 
@@ -180,12 +175,17 @@ def _in_memory(label: str, pixels: np.ndarray, own: Own | None = None, metrics: 
 
 def _of_dataset(text: str, root: Path) -> Pictures:
     """Return the split of a dataset: `mnist`, `mnist@test`, `zip:path=a.zip@train`."""
-    name, _, split = text.rpartition("@") if text.rpartition("@")[2] in SPLITS else (text, "", "train")
+    split: Split = "test" if text.endswith("@test") else "train"
+    name = text.removesuffix(f"@{split}")
     place = Place("against")
     try:
         (chosen,) = choose(installed(), "dataset", [Asked(*parse(name), place)])
     except GanzooError as error:
         raise DataError(f"{text}: no such file or folder, and {error}; a dataset is written mnist@test") from None
+    return _of_split(chosen, name, split, root)
+
+
+def _of_split(chosen: Chosen, name: str, split: Split, root: Path) -> Pictures:
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
     info = chosen.ask("describe", chosen.params, root)
@@ -222,10 +222,10 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
     return torch.from_numpy(np.random.default_rng(derive(SCORING_SEED, "classes")).choice(labels, count))
 
 
-def own_data(text: str) -> str:
-    """Return the data that a run was trained on, as `open_pictures` takes it; empty for what is no run."""
+def trained_on(text: str, root: Path) -> Pictures | None:
+    """Return the images that a run was trained on; None of what is no run."""
     folder = expanded(text)
     if not (folder / "result.json").exists():
-        return ""
+        return None
     run: Run = read_json(folder / "config.json", Run)
-    return f"{run.dataset.label}@train"
+    return _of_split(Chosen(run.dataset.component, run.dataset.typed_params), run.dataset.label, "train", root)

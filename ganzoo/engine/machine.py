@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ def pick_device(name: str) -> torch.device:
     """Return the device that `auto`, `cpu` or `cuda` means here.
 
     Raises:
-        DeviceError: CUDA was asked for and PyTorch finds none.
+        DeviceError: CUDA was asked for and PyTorch finds none, or it is none of the three.
     """
     available = torch.cuda.is_available()
+    if name.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f'no device "{name}"; use auto, cpu or cuda')
     if name.startswith("cuda") and not available:
         raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
     return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
@@ -38,6 +41,18 @@ def use_float32() -> None:
     """Let convolutions and products on a GPU be float32 as they say, not TF32, whose 10 bits would reach the scores."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextmanager
+def fresh_defaults() -> Generator[None]:
+    """Compute as a run's own process does, whatever the caller has made PyTorch's default dtype, device or autocast."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def peak_memory(device: torch.device) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganzoo import paths
-from ganzoo.data.pictures import Pictures, Statistics, open_pictures, own_data
-from ganzoo.engine.machine import pick_device, use_float32
+from ganzoo.data.pictures import Pictures, Statistics, open_pictures, trained_on
+from ganzoo.engine.machine import fresh_defaults, pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
 from ganzoo.planning.choice import part
@@ -32,10 +32,11 @@ def score_pictures(
     if not fakes:
         raise ParameterError("score what? name a folder, .zip, .npz, .npy, a run, or a dataset as in mnist@test")
     root = data_root or paths.data_root()
-    real = against or own_data(fakes[0])
-    if not real:
+    if samples is not None and samples < 2:
+        raise ParameterError(f"samples must be at least 2, not {samples}")
+    reals = open_pictures(against, root) if against else trained_on(fakes[0], root)
+    if reals is None:
         raise ParameterError("against what? add --against REALS; only a run knows what it was trained on")
-    reals = open_pictures(real, root)
     pictures = [_images(open_pictures(fake, root, samples, which, device)) for fake in fakes]
     looked_at = [*pictures, *([reals] if isinstance(reals, Pictures) else [])]
     chosen, names = _scorer(extractor, metrics, looked_at)
@@ -43,8 +44,9 @@ def score_pictures(
         check_sight(one.label, one.points, chosen)
     place = pick_device(device)
     use_float32()
-    network = build_target(chosen.component)(chosen.params).to(place)
-    return compare(pictures, reals, network, part(chosen).label, names, place, tell)
+    with fresh_defaults():
+        network = build_target(chosen.component)(chosen.params).to(place)
+        return compare(pictures, reals, network, part(chosen).label, names, place, tell)
 
 
 def _scorer(

@@ -24,6 +24,7 @@ from ganzoo.evaluate.moments import Moments
 from ganzoo.evaluate.protocol import POINTS, UINT8, Protocol
 from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score, with_radii
 from ganzoo.planning.run import Evaluation
+from ganzoo.registry.provenance import provenance
 from ganzoo.train.seeds import derive
 
 VERSION = 3
@@ -51,7 +52,7 @@ def reference(
         DataError: too few real images for the metrics, or a cache that cannot be written.
     """
     protocol = make_protocol(data, extractor, evaluation, device)
-    file = cache / "references" / f"{_key(protocol, evaluation.metrics)}.npz"
+    file = cache / "references" / f"{_key(protocol, evaluation)}.npz"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{file}.lock"):
@@ -97,8 +98,9 @@ def _held_out(data: Dataset, count: int) -> tuple[int, bool]:
     return min(count, test if from_test else half), from_test
 
 
-def _key(protocol: Protocol, metrics: Collection[str]) -> str:
-    causes = [VERSION, protocol, sorted(metrics)]
+def _key(protocol: Protocol, evaluation: Evaluation) -> str:
+    code = provenance([evaluation.extractor.distribution])  # its weights' hash does not say what is done with them
+    causes = [VERSION, protocol, sorted(evaluation.metrics), code]
     return hashlib.sha256(msgspec.json.encode(causes, order="deterministic")).hexdigest()[:24]
 
 

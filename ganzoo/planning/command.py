@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import ParameterError
+from ganzoo.params import is_whole
 from ganzoo.planning.grid import Plan, make_plan
 from ganzoo.planning.placement import CHOICES, choose_engine
 from ganzoo.planning.request import folder, make_request, the_one
@@ -51,9 +52,9 @@ def _options(given: Mapping[str, Given]) -> RunOptions:
             options[key] = value
     if "jobs" in given:
         jobs, place = given["jobs"]
-        if type(jobs) is not int or jobs < 1:
+        if not is_whole(jobs) or jobs < 1:
             raise place.refuse(f"must be a whole number, at least 1, not {jobs!r}")
-        options["jobs"] = jobs
+        options["jobs"] = int(jobs)
     if "profile" in given:
         profile, place = given["profile"]
         if type(profile) is not bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from ganzoo.api import Recipe
 from ganzoo.errors import ParameterError, SuiteError, did_you_mean
 from ganzoo.evaluate.metrics import METRICS
-from ganzoo.params import build, is_utf8, parse, split
+from ganzoo.params import build, is_utf8, is_whole, parse, split
 from ganzoo.paths import data_root, expanded
 from ganzoo.planning.published import Published, read_published
 from ganzoo.planning.suite import GRID_KEYS, Place, Values, merge
@@ -183,12 +183,12 @@ def _seed_numbers(value: Any) -> range | list[int]:
     if isinstance(value, str):
         numbers = [int(item) for item in value.split(",") if item.strip()]
         return numbers if "," in value or not numbers else range(numbers[0])
-    if type(value) is int:
+    if is_whole(value):
         return range(value)
     numbers = list(value)
-    if any(type(number) is not int for number in numbers):
+    if not all(map(is_whole, numbers)):
         raise TypeError("a seed is a whole number")
-    return numbers
+    return [int(number) for number in numbers]
 
 
 def _count(value: Any, place: Place, low: int) -> int:

@@ -113,6 +113,10 @@ def merge(
     own = combination or {}
     merged = {key: Given(value, Place(key, file)) for key, value in suite.items()}
     merged |= {key: Given(value, Place(f"combination {number}.{key}", file)) for key, value in own.items()}
-    merged |= {key: Given(value, Place(key)) for key, value in flags.items() if value is not None and value != ()}
+    merged |= {key: Given(value, Place(key)) for key, value in flags.items() if not _absent(value)}
     merged.pop("recipe", None)
     return merged
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, tuple) and not value)

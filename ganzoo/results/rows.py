@@ -123,7 +123,7 @@ class Summary:
     tables: tuple[Table, ...]
     """One a dataset."""
     environments: tuple[str, ...]
-    """The machines and versions that the runs trained with, a line each."""
+    """The machines and versions that the runs trained with, a line each, with how many runs where there are several."""
     pending: int
     """Runs without a result."""
     plugins: tuple[tuple[str, str], ...] = ()

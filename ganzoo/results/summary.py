@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,13 +49,12 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
         for place, run, result in read_runs(folder):
             if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
                 ended[run.id] = _Ended(place, run, result)
-    environments = {_environment(one.result) for one in ended.values() if one.result.environment}
     groups = _grouped(ended.values(), lambda one: _dataset(one.run))
     if split:
         groups = [part for group in groups for part in _by_protocol(group)]
     return Summary(
         tables=tuple(_table(group, published) for group in groups),
-        environments=tuple(sorted(environments)),
+        environments=_environments([one.result for one in ended.values() if one.result.environment]),
         pending=len(planned - set(ended)),
         plugins=tuple(sorted({plugin for one in ended.values() for plugin in one.result.plugins.items()})),
     )
@@ -181,6 +181,13 @@ def _row(runs: Sequence[_Ended]) -> Row:
         peak_memory_bytes=max(result.peak_memory_bytes for result in results),
         parameters=max((result.parameters for result in results), key=len),
     )
+
+
+def _environments(results: Sequence[Result]) -> tuple[str, ...]:
+    """Return what the runs trained with, a line each, and where that is not one and the same how many runs each has."""
+    found = Counter(map(_environment, results))
+    each = {name: f"; {count} of {len(results)} runs" for name, count in found.items() if len(found) > 1}
+    return tuple(name + each.get(name, "") for name in sorted(found))
 
 
 def _environment(result: Result) -> str:

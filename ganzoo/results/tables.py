@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -169,6 +170,8 @@ def _plugin_notes(summary: Summary) -> list[str]:
 
 
 MARKDOWN_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|<*`[~"})
+OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+"""One that no letter or digit stands on both sides of: `__init__` would be a bold `init`."""
 
 
 def to_markdown(summary: Summary) -> str:
@@ -177,9 +180,13 @@ def to_markdown(summary: Summary) -> str:
     for title, table in zip(titles(summary), summary.tables, strict=True):
         blocks += [f"**{title}**"] if title else []
         lines = [header(table), ["---:" if i in numbers(table) else "---" for i in range(len(header(table)))]]
-        lines += [[cell.translate(MARKDOWN_SPECIAL) for cell in row] for row in cells(table)]
+        lines += [list(map(_markdown, row)) for row in cells(table)]
         blocks.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join([*blocks, *notes(summary)]) + "\n"
+
+
+def _markdown(cell: str) -> str:
+    return OUTER_UNDERSCORE.sub(r"\_", cell.translate(MARKDOWN_SPECIAL))
 
 
 def to_csv(summary: Summary) -> str:
@@ -218,6 +225,8 @@ def _mean_and_sd(name: str, found: Spread | None) -> dict[str, object]:
 LATEX_SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "∞": r"$\infty$",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",  # not in the encoding that LaTeX starts with
+    "[": "{[}", "*": "{*}",  # at the start of a row they would be an argument of the \\ before it
 }  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from ganzoo.api import DataInfo, Images, Split
 from ganzoo.data.decode import Source, decode_once
-from ganzoo.data.locate import is_hidden, is_image, locate_split
+from ganzoo.data.locate import images_and_folders, images_below, listing, locate_split
 from ganzoo.errors import DataError
 from ganzoo.zoo.specs.datasets import FolderParams
 
@@ -54,11 +52,9 @@ def _folder(params: FolderParams, root: Path, split: Split) -> Path:
 
 def _scan(folder: Path) -> list[Listed]:
     """List all images: those of the folder itself, or those at any depth of its sub-folders."""
-    try:
-        flat, groups = _sorted_entries(folder)
-        grouped = [Listed(group, file) for group in groups for file in _images_below(folder / group)]
-    except OSError as error:
-        raise DataError(f"{error.filename} cannot be listed ({error.strerror}): mend its permissions") from error
+    with listing():
+        flat, groups = images_and_folders(folder)
+        grouped = [Listed(group, file) for group in groups for file in images_below(folder / group)]
     if flat and grouped:
         raise DataError(
             f"{folder} holds images itself ({flat[0]}) and in sub-folders ({grouped[0].group}): move all of them into "
@@ -67,30 +63,6 @@ def _scan(folder: Path) -> list[Listed]:
     if not flat and not grouped:
         raise DataError(f"{folder} holds no images: put .png, .jpg, .webp, .bmp, .tif, .gif or .ppm files there")
     return grouped or [Listed("", folder / name) for name in flat]
-
-
-def _sorted_entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of a folder's images and of its visible sub-folders."""
-    files, folders = list[str](), list[str]()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                folders.append(entry.name)
-            elif is_image(entry.name):
-                files.append(entry.name)
-    return sorted(files), sorted(name for name in folders if not is_hidden(name))
-
-
-def _images_below(folder: Path) -> Iterator[Path]:
-    """Yield the images of a folder and all below it, sorted; links to folders below it are not followed."""
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (Path(parent, name) for name in sorted(files) if is_image(name))
-
-
-def _raise(error: OSError) -> None:
-    """Make `os.walk` tell of what it could not list."""
-    raise error
 
 
 def _classes(train: list[Listed]) -> list[str]:
