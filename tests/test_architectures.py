@@ -270,13 +270,9 @@ def test_the_slope_is_the_tutorials_and_relu_has_none():
     assert slopes(activation="relu", slope=0.0) == [{0.0}, {0.0}]
 
 
-def test_dcgan_has_the_layers_of_the_paper():
-    """Section 3: no norm at the generator's output and at the discriminator's input, ReLU here and LeakyReLU there."""
-    made = networks("dcgan", Setting((1, 16, 16)), width=2)
-    norm = ["BatchNorm2d", "ReLU"]
-    assert layers(made.generator) == ["100-64", *norm, "ConvTranspose2d", *norm, "ConvTranspose2d", "Tanh"]
-    assert layers(made.body) == ["Conv2d", LEAKY, "Conv2d", "BatchNorm2d", LEAKY]
-    assert {m.negative_slope for m in made.body.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
+def test_no_norm_follows_the_critics_layer_that_sees_the_image():
+    made = networks("mlp", Setting((1, 8, 8)), discriminator=(32, 16, 8), critic_norm="batch")
+    assert layers(made.body) == ["64-32", LEAKY, "32-16", NORM, LEAKY, "16-8", NORM, LEAKY]
 
 
 def test_momentum_is_what_keras_means_by_it():
@@ -293,6 +289,18 @@ def test_a_sigmoids_pixels_fill_minus_one_to_one():
     tanh, sigmoid = (networks("mlp", Setting((1, 8, 8)), output=output).generator(z, None) for output in
                      ("tanh", "sigmoid"))  # fmt: skip
     assert torch.allclose(sigmoid, (tanh.double().atanh() / 2).tanh().float(), atol=1e-5)
+
+
+# dcgan ---------------------------------------------------------------------------------------------------------------
+
+
+def test_dcgan_has_the_layers_of_the_paper():
+    """Section 3: no norm at the generator's output and at the discriminator's input, ReLU here and LeakyReLU there."""
+    made = networks("dcgan", Setting((1, 16, 16)), width=2)
+    norm = ["BatchNorm2d", "ReLU"]
+    assert layers(made.generator) == ["100-64", *norm, "ConvTranspose2d", *norm, "ConvTranspose2d", "Tanh"]
+    assert layers(made.body) == ["Conv2d", LEAKY, "Conv2d", "BatchNorm2d", LEAKY]
+    assert {m.negative_slope for m in made.body.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
 
 
 # dcgan28 -----------------------------------------------------------------------------------------------------------
@@ -368,8 +376,10 @@ def test_resnet_starts_with_the_published_weights():
 
 @pytest.mark.parametrize(
     ("name", "side", "left"),
-    [("resnet", 32, 8), ("resnet", 48, 3), ("resnet", 64, 2), ("resnet", 128, 4)]
-    + [("sagan", 32, 8), ("sagan", 64, 4), ("sagan", 128, 4)],
+    [
+        *[("resnet", 32, 8), ("resnet", 48, 3), ("resnet", 64, 2), ("resnet", 128, 4)],
+        *[("sagan", 32, 8), ("sagan", 64, 4), ("sagan", 128, 4)],
+    ],
 )
 def test_the_last_maps_have_the_published_side(name, side, left):
     """Miyato et al. 2018, tables 4 to 6; Miyato & Koyama 2018, release, and StudioGAN, for 64x64."""
