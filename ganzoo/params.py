@@ -156,7 +156,7 @@ def _value(parameter: Parameter, value: Any, where: str) -> Any:
     items = value.split(TUPLE_SEPARATOR) if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         items = [items]
-    if not items and value != parameter.default:
+    if not items and parameter.default != ():
         raise ParameterError(f"{where} needs at least one value")
     return tuple(_one(parameter, item, where) for item in typing.cast("list[Any]", items))
 
@@ -234,6 +234,6 @@ def label(name: str, params: object) -> str:
     changed = [
         f"{known.name}={format_value(getattr(params, known.name))}"
         for known in parameters(type(params)).values()
-        if known.required or getattr(params, known.name) != known.default
+        if getattr(params, known.name) != known.default  # None where it is required
     ]
     return f"{name}:{','.join(changed)}" if changed else name

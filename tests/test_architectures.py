@@ -192,6 +192,30 @@ def test_sndcgan_is_table_3():
     assert (made.latent, made.features, made.generator.start) == (128, 4 * 4 * 512, (512, 4, 4))
 
 
+def test_sndcgan_activates_behind_each_norm():
+    for variant, first in (("table", False), ("release", True)):  # where the dense layer has a norm, too
+        made, negative = networks("sndcgan", Setting((3, 8, 8)), variant=variant), []
+        for layer in (*made.generator.deconvolutions, made.generator.output):
+            layer.register_forward_pre_hook(lambda _, inputs, seen=negative: seen.append((inputs[0] < 0).any().item()))
+        made.generator(torch.randn(4, 128), None)
+        assert negative == [not first, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["dcgan", "sndcgan"])
+def test_both_start_with_weights_of_deviation_0_02(name):
+    made = networks(name, Setting((3, 32, 32)))
+    for part in (made.generator, made.body, made.head):
+        for layer in part.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+                assert layer.bias is None or not layer.bias.any()
+            elif isinstance(layer, nn.BatchNorm2d):
+                deviation = 0.02 if name == "dcgan" else 0.0  # DCGAN's release draws the gains of norms, too
+                assert layer.weight.mean().item() == pytest.approx(1, abs=0.01)
+                assert layer.weight.std().item() == pytest.approx(deviation, rel=0.3)
+                assert not layer.bias.any()
+
+
 # mlp: what tutorials build -----------------------------------------------------------------------------------------
 
 
@@ -246,6 +270,11 @@ def test_the_slope_is_the_tutorials_and_relu_has_none():
     assert slopes(activation="relu", slope=0.0) == [{0.0}, {0.0}]
 
 
+def test_no_norm_follows_the_critics_layer_that_sees_the_image():
+    made = networks("mlp", Setting((1, 8, 8)), discriminator=(32, 16, 8), critic_norm="batch")
+    assert layers(made.body) == ["64-32", LEAKY, "32-16", NORM, LEAKY, "16-8", NORM, LEAKY]
+
+
 def test_momentum_is_what_keras_means_by_it():
     """0.8 of the statistics are kept: a batch of mean 10 moves a mean of 0 to 2."""
     made = networks("mlp", Setting((1, 8, 8)), momentum=0.8, generator=(4,))
@@ -260,6 +289,18 @@ def test_a_sigmoids_pixels_fill_minus_one_to_one():
     tanh, sigmoid = (networks("mlp", Setting((1, 8, 8)), output=output).generator(z, None) for output in
                      ("tanh", "sigmoid"))  # fmt: skip
     assert torch.allclose(sigmoid, (tanh.double().atanh() / 2).tanh().float(), atol=1e-5)
+
+
+# dcgan ---------------------------------------------------------------------------------------------------------------
+
+
+def test_dcgan_has_the_layers_of_the_paper():
+    """Section 3: no norm at the generator's output and at the discriminator's input, ReLU here and LeakyReLU there."""
+    made = networks("dcgan", Setting((1, 16, 16)), width=2)
+    norm = ["BatchNorm2d", "ReLU"]
+    assert layers(made.generator) == ["100-64", *norm, "ConvTranspose2d", *norm, "ConvTranspose2d", "Tanh"]
+    assert layers(made.body) == ["Conv2d", LEAKY, "Conv2d", "BatchNorm2d", LEAKY]
+    assert {m.negative_slope for m in made.body.modules() if isinstance(m, nn.LeakyReLU)} == {0.2}
 
 
 # dcgan28 -----------------------------------------------------------------------------------------------------------
@@ -323,11 +364,27 @@ def test_resnet_starts_with_the_published_weights():
         (made.generator.dense, 128 + 64 * 16, 1),
         (made.generator.output[2], 9 * 67, 1),
         (first.residual[0], 9 * 131, math.sqrt(2)),
+        (first.residual[2], 9 * 256, math.sqrt(2)),
+        (made.body.blocks[1].residual[2], 9 * 256, math.sqrt(2)),
+        (made.body.blocks[1].residual[5], 9 * 256, math.sqrt(2)),
         (first.shortcut[1], 131, 1),
         (made.head.linear, 129, 1),
     ):
         assert layer.weight.abs().max().item() == pytest.approx(bound(fan, gain), rel=0.05)
         assert not layer.bias.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "left"),
+    [
+        *[("resnet", 32, 8), ("resnet", 48, 3), ("resnet", 64, 2), ("resnet", 128, 4)],
+        *[("sagan", 32, 8), ("sagan", 64, 4), ("sagan", 128, 4)],
+    ],
+)
+def test_the_last_maps_have_the_published_side(name, side, left):
+    """Miyato et al. 2018, tables 4 to 6; Miyato & Koyama 2018, release, and StudioGAN, for 64x64."""
+    made = small(name, Setting((3, side, side)))
+    assert made.body.blocks(torch.randn(1, 3, side, side)).shape[2:] == (left, left)
 
 
 def test_the_mean_pool_is_the_sum_over_its_places():
@@ -413,6 +470,15 @@ def test_attention_starts_as_the_identity():
     x = torch.randn(2, 16, 8, 8)
     attention = SelfAttention(16)
     assert attention.gamma == 0 and torch.equal(attention(x), x)
+
+
+def test_sagan_starts_with_glorot_weights():
+    made = networks("sagan", Setting((3, 32, 32)), width=16, critic_width=32)
+    for layer in (*made.generator.modules(), *made.body.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            fan_in, fan_out = layer.weight[0].numel(), layer.weight[:, 0].numel()
+            expected = math.sqrt(6 / (fan_in + fan_out))
+            assert layer.weight.abs().max().item() == pytest.approx(expected, rel=0.05)
 
 
 def test_attention_is_softmax_attention_over_pooled_places():

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections import Counter
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from ganzoo.registry.lookup import installed
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, generator_terms
 from ganzoo.zoo.transforms import flip, shift
 from ganzoo.zoo.tricks.ada import Draw, copied, recolor, transformed
+from ganzoo.zoo.tricks.diffaugment import _hidden
 from ganzoo.zoo.warp import _Sample, blit, warp
 
 SHORT = {"steps": 6, "batch_size": 8, "n_critic": 2}
@@ -195,6 +197,18 @@ def test_diffaugment_cuts_out_a_square_of_half_the_side():
     assert (cut.mean(0) < 0.95).all()  # it reaches every pixel
 
 
+@pytest.mark.parametrize("side", [4, 5, 6, 7])
+def test_diffaugment_hides_the_places_of_the_release(side):
+    """A square of int(side / 2 + 0.5); where that is even, one place more keeps either edge as likely."""
+    size = int(side * 0.5 + 0.5)
+    offsets = range(side + (1 - size % 2))
+    places = {frozenset(range(max(at - size // 2, 0), min(at - size // 2 + size, side))) for at in offsets}
+    assert len(places) == len(offsets)
+    found = Counter(frozenset(row.nonzero().flatten().tolist()) for row in _hidden(4000, side, rng()))
+    assert found.keys() == places
+    assert all(count == pytest.approx(4000 / len(places), rel=0.2) for count in found.values())
+
+
 def test_diffaugment_rounds_its_shares_as_the_release_does():
     """An eighth of 28 is 4 and half of 7 is 4: int(side * share + 0.5)."""
     moved = only("translation").augment(torch.ones(500, 1, 28, 28), rng())[:, 0]
@@ -274,6 +288,58 @@ def test_each_transform_takes_effect_with_probability_p(p):
     assert scaled.float().mean().item() == pytest.approx(p, abs=0.03)
     shades = recolor(torch.zeros(4000, 1, 1, 1), draw)
     assert (shades != 0).float().mean().item() == pytest.approx(p, abs=0.03)  # brightness
+
+
+def homogeneous(a: torch.Tensor, b: torch.Tensor, c: torch.Tensor, d: torch.Tensor, right=0, down=0) -> torch.Tensor:
+    """Matrices (N, 3, 3) of x -> [[a, b], [c, d]] x + (right, down)."""
+    rows = [torch.broadcast_tensors(*map(torch.as_tensor, row)) for row in ((a, b, right), (c, d, down))]
+    upper = torch.stack([torch.stack(row, 1) for row in rows], 1)  # (N, 2, 3)
+    return torch.cat([upper, torch.tensor([0.0, 0.0, 1.0]).expand(len(upper), 1, 3)], 1)
+
+
+def stretching(right: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
+    return homogeneous(right, 0 * right, 0 * right, down)
+
+
+def turning(angle: torch.Tensor) -> torch.Tensor:
+    return homogeneous(angle.cos(), -angle.sin(), angle.sin(), angle.cos())
+
+
+def moving(right: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
+    one = torch.ones_like(right)
+    return homogeneous(one, 0 * one, 0 * one, one, right, down)
+
+
+def copies_in_a_row(draw: Draw, width: int, height: int) -> torch.Tensor:
+    """Flip, quarter turn and move by whole pixels, one after the other, as the paper lists them."""
+    flipped = (draw.happens() & (draw.uniform() < 0.5)).float()
+    total = stretching(1 - 2 * flipped, torch.ones_like(flipped))
+    total = turning(draw.happens() * (4 * draw.uniform()).floor() * math.pi / 2) @ total
+    moved = draw.happens()
+    right, down = (2 * draw.uniform() - 1) / 8, (2 * draw.uniform() - 1) / 8
+    return moving(moved * (right * width).round(), moved * (down * height).round()) @ total
+
+
+def transforms_in_a_row(draw: Draw, width: int, height: int) -> torch.Tensor:
+    """Scale, turn, stretch, turn and move, likewise; 1 - (1 - p_rot)^2 = p."""
+    p_rot = 1 - (1 - draw.p) ** 0.5
+    s = torch.exp2(draw.happens() * draw.normal(0.2))
+    total = stretching(s, s)
+    total = turning(draw.happens(p_rot) * (2 * draw.uniform() - 1) * math.pi) @ total
+    s = torch.exp2(draw.happens() * draw.normal(0.2))
+    total = stretching(s, 1 / s) @ total
+    total = turning(draw.happens(p_rot) * (2 * draw.uniform() - 1) * math.pi) @ total
+    moved = draw.happens()
+    return moving(moved * draw.normal(0.125) * width, moved * draw.normal(0.125) * height) @ total
+
+
+@pytest.mark.parametrize(("ours", "papers"), [(copied, copies_in_a_row), (transformed, transforms_in_a_row)])
+def test_pixels_come_from_where_the_papers_transforms_in_a_row_take_them(ours, papers):
+    count, p, width, height = 200, torch.tensor(0.7), 24, 16
+    linear, offset = ours(Draw(count, p, rng()), width, height)
+    expected = torch.linalg.inv(papers(Draw(count, p, rng()), width, height))
+    assert torch.allclose(linear, expected[:, :2, :2], atol=1e-5)
+    assert torch.allclose(offset, expected[:, :2, 2], atol=1e-4)
 
 
 def in_a_row(images: torch.Tensor, draw: Draw) -> torch.Tensor:

@@ -71,6 +71,16 @@ def test_a_linear_head_with_a_statistic_is_one_over_the_concatenation():
     assert torch.allclose(made.head(f, None), (torch.cat([f, o], 1) @ weight.T).squeeze(1) + linear.bias, atol=1e-5)
 
 
+def test_a_statistic_starts_with_little_say_and_vectors_as_long_as_features():
+    head = (
+        component("trick", "minibatch-discrimination", kernels=400)
+        .wrap(Networks(nn.Identity(), nn.Identity(), nn.Identity(), latent=1, features=64), Setting((1, 8, 8)))
+        .head
+    )
+    assert head.weight.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert head.statistic.T.weight.std().item() == pytest.approx(64**-0.5, rel=0.02)
+
+
 def test_deviation_is_one_number_for_a_group():
     f = torch.tensor([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [7.0, 5.0]])  # samples 0 and 2, 1 and 3 are the groups
     found = Deviation(2)(f).squeeze(1)

@@ -37,6 +37,11 @@ class Optionals:
 
 
 @dataclass(frozen=True)
+class Bare:
+    hidden: tuple[int, ...] = param((), "no layer by default")
+
+
+@dataclass(frozen=True)
 class Pair:
     low: int = param(1)
     high: int = param(2)
@@ -205,6 +210,12 @@ def test_a_needed_parameter_says_what_it_is():
 def test_a_needed_parameter_cannot_be_nothing():
     with pytest.raises(ParameterError, match="path takes str"):
         build(Needs, {"path": None}, "folder")
+
+
+def test_no_value_at_all_is_one_where_it_is_the_default():
+    assert built("net", Bare) == Bare() == build(Bare, {"hidden": []}, "net")
+    assert label("net", Bare()) == "net"
+    assert built("net:hidden=3", Bare) == Bare((3,))
 
 
 def test_a_dataclass_may_check_its_fields_together():

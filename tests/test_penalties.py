@@ -144,6 +144,17 @@ def scheduled(trick: Trick, number: int) -> Trick:
     return trick
 
 
+def test_images_need_gradients_in_steps_that_have_the_penalty_alone():
+    """In the others their pass is differentiated once: it may be compiled or in bfloat16, and takes less time."""
+    one = trainer(trick="r1:interval=2,r2:interval=3", recipe={"steps": 4, "batch_size": 8})
+    needed = []
+    one.game.networks.body.register_forward_hook(lambda _, images, found: needed.append(images[0].requires_grad))
+    for _ in range(4):
+        one.step()
+    assert needed[0::3] == [True, False, True, False]  # of real images, then of fake ones, then of the generator's own
+    assert needed[1::3] == [True, False, False, True]
+
+
 # With a loss ---------------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ PER_SAMPLE = "its penalty is per sample, and batch norm couples the samples of a
 RESCALES = "the norm rescales activations by the data, which undoes the Lipschitz bound of the weights"
 
 PLUGIN = """
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from ganzoo.api import DataInfo, DatasetSpec, NoParams, Recipe, Spec, param
 
 NORMS = ("a", "b", "c")
@@ -733,6 +733,12 @@ def test_a_parameter_that_the_user_gave_outranks_what_other_components_prefer():
     run = only(plan(loss="wgan-gp:n_critic=10", trick="ttur"))
     assert (run.recipe["n_critic"], run.sources["n_critic"]) == (10, "wgan-gp, as given")
     assert only(plan(loss="wgan-gp:n_critic=10", recipe={"n_critic": 2})).recipe["n_critic"] == 2
+
+
+def test_a_recipe_may_depend_on_a_parameter_that_must_be_given(plugin):
+    """It has no default at which the recipe could be asked."""
+    plugin(loss='params=make_dataclass("P", [("each", int, param())]), recipe=lambda p: Recipe(n_critic=2 * p.each)')
+    assert only(plan(loss="loss-x:each=3")).recipe["n_critic"] == 6
 
 
 @pytest.mark.parametrize("penalised", [{"loss": "wgan-gp"}, {"loss": "dragan"}, {"trick": "r1"}])

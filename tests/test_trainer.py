@@ -151,6 +151,16 @@ def test_an_epoch_shows_every_image_once():
         assert sorted(epoch.flatten().tolist()) == list(range(24))
 
 
+def test_an_incomplete_batch_is_dropped_and_several_are_fetched_across_epochs():
+    data = Images(np.arange(11, dtype=np.uint8).reshape(11, 1, 1, 1), None)
+    one, several = (Batches(data, 4, seed=0, device=CPU) for _ in range(2))
+    drawn = torch.stack([one.next().clone() for _ in range(10)])
+    for epoch in drawn.view(5, 8):
+        assert len(epoch.unique()) == 8
+    several.fetch(5)
+    assert torch.equal(torch.stack([several.next() for _ in range(5)]), drawn[:5])
+
+
 def test_pixels_survive_the_way_to_unit_range_and_back():
     pixels = torch.arange(256, dtype=torch.uint8)
     assert to_unit(pixels).min() == -1 and to_unit(pixels).max() == 1

@@ -245,14 +245,13 @@ def _run_with(subject: Subject, kind: Kind, partner: Asked) -> Run:
 
 def _with_another_trick(subject: Subject, partner: Asked) -> Run:
     refused = ""
-    models, losses = partners("architecture", subject)[:1], partners("loss", subject)
-    for loss in losses:
-        for dataset in DATASETS[:1]:
-            request = {"model": asked("architecture", models[0]), "loss": loss, "dataset": dataset}
-            try:
-                return plan(**request, trick=[own(subject), partner])
-            except IncompatibleError as error:
-                refused = refused or str(error).removeprefix("no combination of this grid can work: ")
+    model, *_ = partners("architecture", subject)
+    for loss in partners("loss", subject):
+        request = {"model": asked("architecture", model), "loss": loss, "dataset": DATASETS[0]}
+        try:
+            return plan(**request, trick=[own(subject), partner])
+        except IncompatibleError as error:
+            refused = refused or str(error).removeprefix("no combination of this grid can work: ")
     raise NotTried(refused)
 
 

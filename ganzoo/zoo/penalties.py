@@ -33,8 +33,9 @@ class Lazy(Trick[P]):
     """Whether the step that comes next has the penalty: a function of its number, so there is no state to resume."""
 
     def schedule(self, rates: Rates, progress: Progress) -> Rates:
-        """Note whether the penalty is due."""
+        """Note whether the penalty is due; where it is not, the pass that it would share is like any other."""
         self.due = progress.step % self.params.interval == 0
+        self.differentiates = type(self).differentiates if self.due else ()
         return rates
 
 

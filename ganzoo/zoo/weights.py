@@ -14,6 +14,8 @@ PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 FILTERING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 """Layers whose weight is a set of filters, one for each output."""
+WEIGHTED = (*FILTERING, nn.Embedding)
+"""Layers whose weight is a matrix, or is taken for one."""
 
 
 def parts(networks: Networks, player: Player) -> nn.ModuleList:

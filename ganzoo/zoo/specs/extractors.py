@@ -108,7 +108,7 @@ MIXTURE = Spec(
     summary="the modes of ring and grid, and which points lie within 3 sd of one; needs no weights",
     params=MixtureParams,
     provides=("classes", "quality", "points"),
-    paper=Paper("VEEGAN: Reducing Mode Collapse in GANs using Implicit Variational Learning", 2017, "arXiv:1705.07761"),
+    paper=VEEGAN,
 )
 
 STACKED_MNIST_CNN = Spec(

@@ -10,8 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from ganzoo.api import Networks, Player, Setting, Trick
 from ganzoo.zoo.specs.tricks.weights import SpectralNormParams
-
-WEIGHTED = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
+from ganzoo.zoo.weights import WEIGHTED, layers
 
 
 class SpectralNorm(Trick[SpectralNormParams]):
@@ -29,6 +28,6 @@ class SpectralNorm(Trick[SpectralNormParams]):
 
     def _normalise(self, networks: Networks) -> None:
         parts = [networks.body, networks.head, *([networks.generator] if self.params.generator else [])]
-        for module in (module for part in parts for module in part.modules()):
-            if isinstance(module, WEIGHTED) and not is_parametrized(module, "weight"):
-                spectral_norm(module, n_power_iterations=self.params.iterations)
+        for layer in (layer for part in parts for layer in layers(part, WEIGHTED)):
+            if not is_parametrized(layer, "weight"):
+                spectral_norm(layer, n_power_iterations=self.params.iterations)

@@ -8,7 +8,7 @@ from torch import nn
 
 from ganzoo.api import Networks, Player, Setting, Step, Terms, Trick
 from ganzoo.zoo.specs.tricks.weights import WeightDecayParams
-from ganzoo.zoo.weights import FILTERING, PLAYERS, free_weight, layers, parts, to_vector
+from ganzoo.zoo.weights import PLAYERS, WEIGHTED, free_weight, layers, parts, to_vector
 
 
 class WeightDecay(Trick[WeightDecayParams]):
@@ -24,7 +24,7 @@ class WeightDecay(Trick[WeightDecayParams]):
         self.weights = {}
         for player in PLAYERS:
             network = parts(networks, player)
-            chosen = network.parameters() if self.params.everything else map(free_weight, layers(network, DECAYED))
+            chosen = network.parameters() if self.params.everything else map(free_weight, layers(network, WEIGHTED))
             self.weights[player] = list(chosen)
         return {}
 
@@ -39,6 +39,3 @@ class WeightDecay(Trick[WeightDecayParams]):
     def _decay(self, player: Player, weight: float) -> Terms:
         """lambda/2 ||w||^2, whose slope is lambda w."""
         return {"l2": weight / 2 * to_vector(self.weights[player]).square().sum()} if weight else {}
-
-
-DECAYED = (*FILTERING, nn.Embedding)
