@@ -10,6 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from ganzoo.api import Networks, Player, Setting, Trick
 from ganzoo.zoo.specs.tricks.weights import SpectralNormParams
+from ganzoo.zoo.weights import PLAYERS, layers, parts, some_of
 
 WEIGHTED = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
 
@@ -23,12 +24,18 @@ class SpectralNorm(Trick[SpectralNormParams]):
         return networks
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Normalise what tricks behind this one have put into the networks, too; nothing is added."""
+        """Normalise what tricks behind this one have put into the networks, too; nothing is added.
+
+        Raises:
+            IncompatibleError: a player that is to be normalised has no such weight.
+        """
         self._normalise(networks)
+        for player in PLAYERS if self.params.generator else PLAYERS[:1]:
+            some_of(layers(parts(networks, player), WEIGHTED), "spectral-norm", player)
         return {}
 
     def _normalise(self, networks: Networks) -> None:
-        parts = [networks.body, networks.head, *([networks.generator] if self.params.generator else [])]
-        for module in (module for part in parts for module in part.modules()):
-            if isinstance(module, WEIGHTED) and not is_parametrized(module, "weight"):
-                spectral_norm(module, n_power_iterations=self.params.iterations)
+        for player in PLAYERS if self.params.generator else PLAYERS[:1]:
+            for module in layers(parts(networks, player), WEIGHTED):
+                if not is_parametrized(module, "weight"):
+                    spectral_norm(module, n_power_iterations=self.params.iterations)
