@@ -286,6 +286,15 @@ PLUGINS = {
         "architecture", "one-by-one", "an image depends on the others",
         BUILD + 'return changed(setting, "generator", lambda images: images - images.mean(0))',
     ),
+    "a buffer that meets bfloat16": Wrong(
+        "architecture", "bfloat16", "raised RuntimeError: expected dtype float for `end`",
+        "class Mean(nn.Module):\n"
+        "    def __init__(self, inner):\n        super().__init__()\n        self.inner = inner\n"
+        '        self.register_buffer("mean", torch.zeros(()))\n'
+        "    def forward(self, z, y):\n        images = self.inner(z, y)\n"
+        "        if self.training:\n            self.mean.lerp_(images.detach().mean(), 0.1)\n"
+        "        return images - self.mean\n" + BUILD + "made = small(setting)\n    made.generator = Mean(made.generator)\n    return made",
+    ),
     # datasets
     "labels beyond the classes": Wrong(
         "dataset", "as-described", "labels reach from 0 to 2, of 2 classes", LOAD + "return Images(PIXELS, LABELS * 2)"

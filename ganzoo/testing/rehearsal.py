@@ -18,6 +18,7 @@ from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.check import BrokenClaimError, NotTried
 from ganzoo.testing.subject import Subject
+from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, total
 from ganzoo.train.trainer import Trainer
@@ -107,9 +108,9 @@ def random_images(run: Run, count: int = FEW) -> Images:
     return Images(rng.integers(0, 256, (count, *run.shape), dtype=np.uint8), labels)
 
 
-def trainer(run: Run, device: torch.device = CPU) -> Trainer:
+def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) -> Trainer:
     """Return a run's trainer, at its start, on random images."""
-    return Trainer(run, random_images(run), device, log_every=1000)
+    return Trainer(run, random_images(run), device, log_every=1000, execution=execution)
 
 
 class Scene:

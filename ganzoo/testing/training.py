@@ -28,6 +28,7 @@ from ganzoo.testing.rehearsal import (
 )
 from ganzoo.testing.state import compare, finite, held
 from ganzoo.testing.subject import Subject
+from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import PLAYERS, Trainer
 
 PLAYED: tuple[Kind, ...] = ("architecture", "loss", "trick")
@@ -134,6 +135,20 @@ def _memory_formats_are_no_matter(subject: Subject) -> None:
             abs(last[name] - value) <= ROUNDING * max(1.0, abs(value)),
             f"{name} is {value:.4g}, and with the channels last {last[name]:.4g}",
         )
+
+
+@check(
+    "bfloat16",
+    PLAYED,
+    "training",
+    fix="where they meet, give both one dtype: buffer.lerp_(x.mean(0).to(buffer.dtype)), x + bias.to(x.dtype)",
+)
+def _networks_run_in_bfloat16(subject: Subject) -> None:
+    """With --precision bf16 layers give bfloat16, while weights and buffers stay float32: most functions want one."""
+    one = trainer(first_run(subject), execution=Execution(precision="bf16"))
+    if not one.execution.bf16:
+        raise NotTried("this machine's own bfloat16 is wrong for these layers")
+    train(one, 1)
 
 
 @check(
@@ -262,6 +277,7 @@ CHECKS: tuple[Check, ...] = (
     _every_option_trains,
     _memory_does_not_grow,
     _memory_formats_are_no_matter,
+    _networks_run_in_bfloat16,
     _a_sample_is_judged_by_itself,
     _training_moves_to_a_gpu,
 )
