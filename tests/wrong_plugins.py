@@ -248,6 +248,11 @@ PLUGINS = {
         "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
         TRICK + 'n = 0\n    def discriminator(self, step):\n        self.n += 1\n        return {"drift": self.n * step.judge(step.real).logits.square().mean()}',
     ),
+    "a state that takes effect in every sixteenth step": Wrong(
+        "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
+        TRICK + "n = 0\n    def discriminator(self, step):\n        self.n += 1\n"
+        '        return {"drift": step.judge(step.real).logits.square().mean()} if self.n % 16 == 0 else {}',
+    ),
     # architectures
     "a batch norm of its own that does not say so": Wrong(
         "architecture", "one-pass", "beside other images the same ones have other logits",
