@@ -311,6 +311,7 @@ class Step(Protocol):
         """Return what the discriminator says of images, behind every augmentation.
 
         A batch goes through the discriminator once a step: judging the same tensor again returns the same verdict.
+        Where networks are conditional, the i-th image is taken for one of class `labels[i]`: judge a whole batch.
         """
         ...
 

@@ -209,6 +209,11 @@ PLUGINS = {
         "    @staticmethod\n    def forward(ctx, x):\n        ctx.save_for_backward(x)\n        return x ** 2\n"
         "    @staticmethod\n    @once_differentiable\n    def backward(ctx, g):\n        return g * 2 * ctx.saved_tensors[0]\n",
     ),
+    "a weight that a loss learns": Wrong(
+        "loss", "trained", "terms depend on a weight of shape () that no optimiser trains",
+        LOSS + 'terms = super().discriminator(step)\n        return {"real": terms["real"] * self.weight.exp() - self.weight}\n'
+        "    weight = torch.nn.Parameter(torch.zeros(()))",
+    ),
     "a list that grows": Wrong(
         "loss", "memory", "more tensors are held after every step",
         GENERATOR + 'terms = super().generator(step)\n        KEPT.append(terms["fake"])\n        return terms\nKEPT = []',
@@ -247,6 +252,12 @@ PLUGINS = {
     "a state that is not restored": Wrong(
         "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
         TRICK + 'n = 0\n    def discriminator(self, step):\n        self.n += 1\n        return {"drift": self.n * step.judge(step.real).logits.square().mean()}',
+    ),
+    "a part that another player's terms are made of": Wrong(
+        "trick", "trained", "no term of the discriminator's depends on what modules() adds for it: 0.weight, 0.bias",
+        TRICK + 'def modules(self, networks, setting):\n        self.code = torch.nn.Linear(networks.features, 2)\n'
+        '        return {"discriminator": self.code}\n    def generator(self, step):\n'
+        '        return {"code": self.code(step.judge(step.fake).features).square().mean()}',
     ),
     "a state that takes effect in every sixteenth step": Wrong(
         "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
