@@ -264,7 +264,15 @@ PLUGINS = {
         TRICK + "n = 0\n    def discriminator(self, step):\n        self.n += 1\n"
         '        return {"drift": step.judge(step.real).logits.square().mean()} if self.n % 16 == 0 else {}',
     ),
+    "a tensor that is left on the CPU": Wrong(
+        "trick", "device", "is not on the expected device",
+        TRICK + "def augment(self, images, rng): return images + 0.1 * torch.randn(images.shape, generator=rng)",
+    ),
     # architectures
+    "a position that is left on the CPU": Wrong(
+        "architecture", "device", "is not on the expected device",
+        BUILD + 'position = torch.linspace(0, 1, 64)\n    return changed(setting, "generator", lambda images: images + position[: images.shape[3]])',
+    ),
     "a batch norm of its own that does not say so": Wrong(
         "architecture", "one-pass", "beside other images the same ones have other logits",
         BUILD + 'return changed(setting, "body", lambda features: features - features.mean(0))',

@@ -24,6 +24,8 @@ from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, ge
 from ganzoo.train.trainer import Trainer
 
 CPU = torch.device("cpu")
+META = torch.device("meta")
+"""PyTorch's device without memory: it computes shapes, and refuses tensors of another."""
 CORE = "ganzoo-core"
 USUAL = {"architecture": "ganzoo-core/mlp", "loss": "ganzoo-core/bce", "dataset": "ganzoo-core/digits"}
 """The partners that are tried first: they go with almost everything, and are small."""
@@ -113,6 +115,15 @@ def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) 
     return Trainer(run, random_images(run), device, log_every=1000, execution=execution)
 
 
+class Elsewhere(torch.Generator):
+    """Stands for a generator of another device than the CPU: `meta` has none."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where its numbers are drawn."""
+        return META
+
+
 class Scene:
     """A run's networks, loss and tricks before the first step. Equal runs and seeds give equal scenes and steps."""
 
@@ -128,7 +139,7 @@ class Scene:
 
     def step(self, player: Player, seed: int = 0) -> PlayerStep:
         """Return a player's step on random real images and on what the generator draws."""
-        rng = torch.Generator(self.device).manual_seed(seed)
+        rng = (Elsewhere() if self.device == META else torch.Generator(self.device)).manual_seed(seed)
         real = torch.rand(BATCH, *self.run.shape, generator=rng, device=self.device) * 2 - 1
         labels = torch.randint(self.run.classes or 10, (BATCH,), generator=rng, device=self.device)
         for _, trick in self.game.tricks:

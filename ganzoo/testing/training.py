@@ -16,6 +16,7 @@ from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, requi
 from ganzoo.testing.rehearsal import (
     CORE,
     DATASETS,
+    META,
     Asked,
     Scene,
     asked,
@@ -201,6 +202,31 @@ def _terms(scene: Scene) -> dict[str, float]:
 
 
 @check(
+    "device",
+    PLAYED,
+    "training",
+    fix="make new tensors with device=x.device, keep others in register_buffer(...), or move them with .to(x.device)",
+)
+def _what_meets_is_on_one_device(subject: Subject) -> None:
+    """Most runs train on a GPU, for which PyTorch's device `meta` stands here: what is left on the CPU fails there."""
+    run = first_run(subject)
+    swapped = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(True)  # weights stay those that a trick may have noted
+    try:
+        scene = Scene(run, META)
+        for player in PLAYERS:
+            scene.objective(player).backward()
+            for component in scene.game.components:
+                component.after_step(player, scene.game.networks, 0)
+    except Exception as error:
+        if "is not on the expected device" in str(error):
+            raise
+        raise NotTried(f"it asks for more than shapes, which is all that stands for a GPU here: {error}") from None
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(swapped)
+
+
+@check(
     "cuda",
     ("loss", "trick"),
     "training",
@@ -282,5 +308,6 @@ CHECKS: tuple[Check, ...] = (
     _memory_formats_are_no_matter,
     _networks_run_in_bfloat16,
     _a_sample_is_judged_by_itself,
+    _what_meets_is_on_one_device,
     _training_moves_to_a_gpu,
 )
