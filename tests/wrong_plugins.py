@@ -264,11 +264,27 @@ PLUGINS = {
         TRICK + "n = 0\n    def discriminator(self, step):\n        self.n += 1\n"
         '        return {"drift": step.judge(step.real).logits.square().mean()} if self.n % 16 == 0 else {}',
     ),
+    "noise of torch's own after a step": Wrong(
+        "trick", "own-randomness", "torch's global generator",
+        TRICK + "@torch.no_grad()\n    def after_step(self, player, networks, number):\n"
+        "        for weight in networks.body.parameters(): weight.add_(1e-3 * torch.randn(weight.shape))",
+    ),
+    "a network that is left in eval mode": Wrong(
+        "trick", "mode", "a step leaves another mode (training or eval) in the discriminator's 0",
+        TRICK + "def after_step(self, player, networks, number): networks.body.eval()",
+    ),
     "a tensor that is left on the CPU": Wrong(
         "trick", "device", "is not on the expected device",
         TRICK + "def augment(self, images, rng): return images + 0.1 * torch.randn(images.shape, generator=rng)",
     ),
     # architectures
+    "a seed of its own": Wrong(
+        "architecture", "deterministic", "two seeds give the same weights", BUILD + "torch.manual_seed(0)\n    return small(setting)"
+    ),
+    "noise in eval mode": Wrong(
+        "architecture", "deterministic", "of two passes in eval mode the images differs",
+        BUILD + 'return changed(setting, "generator", lambda images: images + 0.1 * torch.randn(images.shape))',
+    ),
     "a position that is left on the CPU": Wrong(
         "architecture", "device", "is not on the expected device",
         BUILD + 'position = torch.linspace(0, 1, 64)\n    return changed(setting, "generator", lambda images: images + position[: images.shape[3]])',

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.api import Loss, Player, Step, Terms, Trick, Verdict
 from ganzoo.testing.check import BrokenClaimError, Check, check, require, some
-from ganzoo.testing.rehearsal import Scene, first_run, trainer
+from ganzoo.testing.rehearsal import CORE, Scene, first_run, trainer
 from ganzoo.testing.state import compare, finite, gradients, no_global_randomness, unchanged, weights_left_alone
 from ganzoo.testing.subject import Subject
 from ganzoo.train.step import PlayerStep, frozen
@@ -224,6 +224,10 @@ def _global_generators_stay(subject: Subject) -> None:
     for player in PLAYERS:
         with no_global_randomness():
             made.terms(player)
+    one = trainer(made.run)
+    if made.run.architecture.distribution == CORE:  # a network's own noise is torch's
+        with no_global_randomness():
+            one.step()
 
 
 @check(

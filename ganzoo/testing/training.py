@@ -12,7 +12,7 @@ from ganzoo.api import Kind
 from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.run import Run
-from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require
+from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require, some
 from ganzoo.testing.rehearsal import (
     CORE,
     DATASETS,
@@ -101,6 +101,22 @@ def _a_continued_run_ends_equal(subject: Subject) -> None:
     compare(_weights(straight), _weights(continued), f"{told} the weights of the")
     first, second = ([trick.state_dict() for _, trick in one.game.tricks] for one in (straight, continued))
     compare(first, second, f"{told} the state of trick")
+
+
+@check("mode", ("loss", "trick"), "training", fix="call train() again after eval(), where it was in training mode")
+def _networks_stay_in_their_mode(subject: Subject) -> None:
+    """Batch norm and dropout are others in eval mode: left there, networks train as no one has described."""
+    one = trainer(first_run(subject))
+    before = _modes(one)
+    after = _modes(train(one, 1))
+    left = [name for name, training in after.items() if training != before.get(name, training)]
+    require(not left, f"a step leaves another mode (training or eval) in {some(left)}")
+
+
+def _modes(one: Trainer) -> dict[str, bool]:
+    """Return which modules are in training mode."""
+    return {f"the {player}'s {name}": module.training
+            for player, modules in one.modules.items() for name, module in modules.named_modules() if name}  # fmt: skip
 
 
 @check(
@@ -304,6 +320,7 @@ CHECKS: tuple[Check, ...] = (
     _equal_runs_end_equal,
     _a_continued_run_ends_equal,
     _every_option_trains,
+    _networks_stay_in_their_mode,
     _memory_does_not_grow,
     _memory_formats_are_no_matter,
     _networks_run_in_bfloat16,
