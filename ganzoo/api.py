@@ -274,7 +274,7 @@ class Step(Protocol):
 
     @property
     def number(self) -> int:
-        """The generator step that this belongs to, from 0; a captured step does not tell (decide in `schedule`)."""
+        """The generator step that this is of, from 0; a captured one does not tell (a trick decides in `schedule`)."""
         ...
 
     @property

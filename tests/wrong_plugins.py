@@ -245,6 +245,10 @@ PLUGINS = {
         "trick", "inputs-kept", "what latent is given was changed in place",
         TRICK + "def latent(self, z, rng): return z.mul_(0.5)",
     ),
+    "a verdict that changes the images": Wrong(
+        "trick", "inputs-kept", "step.real was changed in place",
+        TRICK + "def verdict(self, verdict, images, step):\n        images.clamp_(-9, 9)\n        return verdict",
+    ),
     "targets beyond 1": Wrong(
         "trick", "shapes", "targets of real are no probabilities",
         TRICK + "def targets(self, targets, step): return Targets(targets.real * 2, targets.fake)",

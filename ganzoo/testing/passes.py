@@ -50,7 +50,7 @@ def _gradients_reach_all_weights(subject: Subject) -> None:
     "double-backward",
     ARCHITECTURE,
     "behaviour",
-    fix="use operations that PyTorch differentiates twice, and no detach()",
+    fix="use what PyTorch differentiates twice, of attention sdpa_kernel(SDPBackend.MATH), and no detach()",
 )
 def _penalties_can_be_differentiated(subject: Subject) -> None:
     """Gradient penalties differentiate the norm of the discriminator's gradient."""

@@ -189,6 +189,9 @@ def _inputs_are_not_changed(subject: Subject) -> None:
         }
         with unchanged(**inputs, **{"step.targets": step.targets.real}):
             own_terms(made, subject, player, step)
+        if subject.component.kind == "trick":
+            with unchanged(**inputs):
+                made.terms(player, step)  # and its other hooks, as they are called
     if subject.component.kind == "trick":
         trick = cast("Trick", component(made, subject))
         step = made.step("discriminator")
