@@ -118,10 +118,7 @@ def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) 
 class Elsewhere(torch.Generator):
     """Stands for a generator of another device than the CPU: `meta` has none."""
 
-    @property
-    def device(self) -> torch.device:
-        """Return where its numbers are drawn."""
-        return META
+    device = META
 
 
 class Scene:

@@ -26,7 +26,9 @@ class WeightDecay(Trick[WeightDecayParams]):
             IncompatibleError: a player that is to pay has none.
         """
         self.weights = {}
-        for player in (one for one in PLAYERS if getattr(self.params, one)):
+        for player in PLAYERS:
+            if not getattr(self.params, player):
+                continue
             network = parts(networks, player)
             chosen = network.parameters() if self.params.everything else map(free_weight, layers(network, DECAYED))
             self.weights[player] = some_of(chosen, "weight-decay", player)
