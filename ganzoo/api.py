@@ -274,7 +274,7 @@ class Step(Protocol):
 
     @property
     def number(self) -> int:
-        """The generator step that this belongs to, from 0; a captured step does not tell (decide in `schedule`)."""
+        """The generator step that this is of, from 0; a captured one does not tell (a trick decides in `schedule`)."""
         ...
 
     @property
@@ -311,6 +311,7 @@ class Step(Protocol):
         """Return what the discriminator says of images, behind every augmentation.
 
         A batch goes through the discriminator once a step: judging the same tensor again returns the same verdict.
+        Where networks are conditional, the i-th image is taken for one of class `labels[i]`: judge a whole batch.
         """
         ...
 

@@ -170,7 +170,7 @@ def test_a_component_that_passes_ends_with_0_and_a_line_a_check():
     assert lines[0].startswith("loss lsgan, from ganzoo-core ")
     assert "  ok        finite" in lines
     assert "skipped   cuda: PyTorch finds no CUDA device here" in shown or torch.cuda.is_available()
-    assert lines[-2].startswith("  2") and " passed" in lines[-2]
+    assert lines[-2].startswith("  3") and " passed" in lines[-2]
 
 
 @pytest.mark.usefixtures("two_faults")

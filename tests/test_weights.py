@@ -13,6 +13,7 @@ from zoo import component, fresh_step, networks, play, step_on, trainer
 
 import ganzoo
 from ganzoo.api import Networks, Progress, Rates, Setting
+from ganzoo.errors import IncompatibleError
 from ganzoo.train.step import generator_terms
 from ganzoo.zoo.tricks.orthogonal import filters, off_diagonal
 
@@ -155,6 +156,21 @@ def test_the_regularised_layers_are_the_generators_unless_told():
     generator, discriminator = costs(attached("orthogonal", made))
     assert (generator, discriminator) == (pytest.approx(expected, rel=1e-3), 0)
     assert costs(attached("orthogonal", made, discriminator=True))[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "player"),
+    [("orthogonal", "generator"), ("weight-decay", "discriminator"), ("spectral-norm", "discriminator")],
+)
+def test_who_finds_no_layer_of_its_own_in_a_network_says_so(name, player):
+    others, usual = Number(1.0), nn.Linear(2, 2)
+    networks = {"generator": (others, usual), "discriminator": (usual, others)}
+    with pytest.raises(IncompatibleError, match=f"^{name}: this {player} has none of the layers"):
+        attached(name, made_of(*networks[player]))
+
+
+def test_weight_decay_needs_no_layer_of_a_player_that_pays_nothing():
+    attached("weight-decay", made_of(nn.Linear(2, 2), Number(1.0)), discriminator=0.0)
 
 
 def test_embeddings_are_no_filters():

@@ -209,6 +209,11 @@ PLUGINS = {
         "    @staticmethod\n    def forward(ctx, x):\n        ctx.save_for_backward(x)\n        return x ** 2\n"
         "    @staticmethod\n    @once_differentiable\n    def backward(ctx, g):\n        return g * 2 * ctx.saved_tensors[0]\n",
     ),
+    "a weight that a loss learns": Wrong(
+        "loss", "trained", "terms depend on a weight of shape () that no optimiser trains",
+        LOSS + 'terms = super().discriminator(step)\n        return {"real": terms["real"] * self.weight.exp() - self.weight}\n'
+        "    weight = torch.nn.Parameter(torch.zeros(()))",
+    ),
     "a list that grows": Wrong(
         "loss", "memory", "more tensors are held after every step",
         GENERATOR + 'terms = super().generator(step)\n        KEPT.append(terms["fake"])\n        return terms\nKEPT = []',
@@ -240,6 +245,10 @@ PLUGINS = {
         "trick", "inputs-kept", "what latent is given was changed in place",
         TRICK + "def latent(self, z, rng): return z.mul_(0.5)",
     ),
+    "a verdict that changes the images": Wrong(
+        "trick", "inputs-kept", "step.real was changed in place",
+        TRICK + "def verdict(self, verdict, images, step):\n        images.clamp_(-9, 9)\n        return verdict",
+    ),
     "targets beyond 1": Wrong(
         "trick", "shapes", "targets of real are no probabilities",
         TRICK + "def targets(self, targets, step): return Targets(targets.real * 2, targets.fake)",
@@ -248,7 +257,42 @@ PLUGINS = {
         "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
         TRICK + 'n = 0\n    def discriminator(self, step):\n        self.n += 1\n        return {"drift": self.n * step.judge(step.real).logits.square().mean()}',
     ),
+    "a part that another player's terms are made of": Wrong(
+        "trick", "trained", "no term of the discriminator's depends on what modules() adds for it: 0.weight, 0.bias",
+        TRICK + 'def modules(self, networks, setting):\n        self.code = torch.nn.Linear(networks.features, 2)\n'
+        '        return {"discriminator": self.code}\n    def generator(self, step):\n'
+        '        return {"code": self.code(step.judge(step.fake).features).square().mean()}',
+    ),
+    "a state that takes effect in every sixteenth step": Wrong(
+        "trick", "resumes", "of a run that was stopped and continued the weights of the discriminator",
+        TRICK + "n = 0\n    def discriminator(self, step):\n        self.n += 1\n"
+        '        return {"drift": step.judge(step.real).logits.square().mean()} if self.n % 16 == 0 else {}',
+    ),
+    "noise of torch's own after a step": Wrong(
+        "trick", "own-randomness", "torch's global generator",
+        TRICK + "@torch.no_grad()\n    def after_step(self, player, networks, number):\n"
+        "        for weight in networks.body.parameters(): weight.add_(1e-3 * torch.randn(weight.shape))",
+    ),
+    "a network that is left in eval mode": Wrong(
+        "trick", "mode", "a step leaves another mode (training or eval) in the discriminator's 0",
+        TRICK + "def after_step(self, player, networks, number): networks.body.eval()",
+    ),
+    "a tensor that is left on the CPU": Wrong(
+        "trick", "device", "is not on the expected device",
+        TRICK + "def augment(self, images, rng): return images + 0.1 * torch.randn(images.shape, generator=rng)",
+    ),
     # architectures
+    "a seed of its own": Wrong(
+        "architecture", "deterministic", "two seeds give the same weights", BUILD + "torch.manual_seed(0)\n    return small(setting)"
+    ),
+    "noise in eval mode": Wrong(
+        "architecture", "deterministic", "of two passes in eval mode the images differs",
+        BUILD + 'return changed(setting, "generator", lambda images: images + 0.1 * torch.randn(images.shape))',
+    ),
+    "a position that is left on the CPU": Wrong(
+        "architecture", "device", "is not on the expected device",
+        BUILD + 'position = torch.linspace(0, 1, 64)\n    return changed(setting, "generator", lambda images: images + position[: images.shape[3]])',
+    ),
     "a batch norm of its own that does not say so": Wrong(
         "architecture", "one-pass", "beside other images the same ones have other logits",
         BUILD + 'return changed(setting, "body", lambda features: features - features.mean(0))',
@@ -285,6 +329,15 @@ PLUGINS = {
     "images that depend on their batch": Wrong(
         "architecture", "one-by-one", "an image depends on the others",
         BUILD + 'return changed(setting, "generator", lambda images: images - images.mean(0))',
+    ),
+    "a buffer that meets bfloat16": Wrong(
+        "architecture", "bfloat16", "raised RuntimeError: expected dtype float for `end`",
+        "class Mean(nn.Module):\n"
+        "    def __init__(self, inner):\n        super().__init__()\n        self.inner = inner\n"
+        '        self.register_buffer("mean", torch.zeros(()))\n'
+        "    def forward(self, z, y):\n        images = self.inner(z, y)\n"
+        "        if self.training:\n            self.mean.lerp_(images.detach().mean(), 0.1)\n"
+        "        return images - self.mean\n" + BUILD + "made = small(setting)\n    made.generator = Mean(made.generator)\n    return made",
     ),
     # datasets
     "labels beyond the classes": Wrong(

@@ -50,7 +50,7 @@ def _gradients_reach_all_weights(subject: Subject) -> None:
     "double-backward",
     ARCHITECTURE,
     "behaviour",
-    fix="use operations that PyTorch differentiates twice, and no detach()",
+    fix="use what PyTorch differentiates twice, of attention sdpa_kernel(SDPBackend.MATH), and no detach()",
 )
 def _penalties_can_be_differentiated(subject: Subject) -> None:
     """Gradient penalties differentiate the norm of the discriminator's gradient."""
@@ -87,7 +87,12 @@ def _inputs_are_not_changed(subject: Subject) -> None:
                 made.head(features, y)
 
 
-@check("deterministic", ARCHITECTURE, "behaviour", fix="draw initial weights and noise from torch's generator alone")
+@check(
+    "deterministic",
+    ARCHITECTURE,
+    "behaviour",
+    fix="draw from torch's generator alone and never seed it; in eval mode draw nothing, and keep noise in a buffer",
+)
 def _equal_seeds_give_equal_networks(subject: Subject) -> None:
     """A run is a function of its seed: the same seed builds the same weights and draws the same images."""
     for setting in few(subject):
@@ -99,8 +104,12 @@ def _equal_seeds_give_equal_networks(subject: Subject) -> None:
             network.eval()
         with torch.no_grad():
             found = (pass_through(first, setting), pass_through(second, setting), pass_through(first, setting))
-        compare(found[0], found[1], "of two networks from one seed the")
         compare(found[0], found[2], "of two passes in eval mode the")
+        compare(found[0], found[1], "of two networks from one seed the")
+        other = build(subject, setting, seed=1)
+        pairs = [(getattr(first, part).state_dict(), getattr(other, part).state_dict()) for part in parts(first)]
+        same = all(torch.equal(one[key], two[key]) for one, two in pairs for key in one)
+        require(not same, "two seeds give the same weights: runs over several seeds would tell nothing of their spread")
 
 
 @check("own-randomness", ARCHITECTURE, "behaviour", fix="use torch's functions instead of random's and numpy.random's")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.api import Loss, Player, Step, Terms, Trick, Verdict
-from ganzoo.testing.check import Check, check, require
-from ganzoo.testing.rehearsal import Scene, first_run
+from ganzoo.testing.check import BrokenClaimError, Check, check, require, some
+from ganzoo.testing.rehearsal import CORE, Scene, first_run, trainer
 from ganzoo.testing.state import compare, finite, gradients, no_global_randomness, unchanged, weights_left_alone
 from ganzoo.testing.subject import Subject
 from ganzoo.train.step import PlayerStep, frozen
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 BOTH = ("loss", "trick")
+STEPS = 20
+"""Steps in which all that a trick adds takes effect, at least now and then."""
 SURE = 30.0
 """A logit of a discriminator that is sure of itself; sigmoid(30) is 1 in float32."""
 
@@ -114,6 +116,49 @@ def _gradients_reach_the_right_player(subject: Subject) -> None:
 
 
 @check(
+    "trained",
+    BOTH,
+    "behaviour",
+    fix="return the module that holds it from modules(), for the player whose terms it is in; only a trick can",
+)
+def _what_learns_is_trained(subject: Subject) -> None:
+    """A player's optimiser moves its networks and what modules() adds for it; no other weight ever changes."""
+    made = scene(subject)
+    known = {id(weight) for module in made.modules.values() for weight in module.parameters()}
+    for player in PLAYERS:
+        first, second = (_leaves(made.objective(player)) for _ in range(2))
+        for one in first.keys() & second.keys() - known:  # what a step makes for itself is another every time
+            shape = tuple(first[one].shape)
+            raise BrokenClaimError(f"the {player}'s terms depend on a weight of shape {shape} that no optimiser trains")
+    one = trainer(first_run(subject))
+    still = {player: dict(modules.named_parameters()) for player, modules in one.game.extras.items()}
+    for _ in range(STEPS):
+        one.step()
+        for weights in still.values():
+            for name in [name for name, weight in weights.items() if weight.grad is not None]:
+                del weights[name]
+    for player, weights in still.items():
+        names = [name for name, weight in weights.items() if weight.requires_grad]
+        require(not names, f"no term of the {player}'s depends on what modules() adds for it: {some(names)}")
+
+
+def _leaves(objective: Tensor) -> dict[int, Tensor]:
+    """Return the tensors that an objective gives gradients to, by identity."""
+    found: dict[int, Tensor] = {}
+    seen: set[Any] = set()
+    waiting: list[Any] = [objective.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found[id(node.variable)] = node.variable
+        waiting += (before for before, _ in node.next_functions)
+    return found
+
+
+@check(
     "one-backward", BOTH, "behaviour", fix="return terms, and leave backward and the optimiser's step to the trainer"
 )
 def _terms_move_nothing(subject: Subject) -> None:
@@ -144,6 +189,9 @@ def _inputs_are_not_changed(subject: Subject) -> None:
         }
         with unchanged(**inputs, **{"step.targets": step.targets.real}):
             own_terms(made, subject, player, step)
+        if subject.component.kind == "trick":
+            with unchanged(**inputs):
+                made.terms(player, step)  # and its other hooks, as they are called
     if subject.component.kind == "trick":
         trick = cast("Trick", component(made, subject))
         step = made.step("discriminator")
@@ -179,6 +227,10 @@ def _global_generators_stay(subject: Subject) -> None:
     for player in PLAYERS:
         with no_global_randomness():
             made.terms(player)
+    one = trainer(made.run)
+    if made.run.architecture.distribution == CORE:  # a network's own noise is torch's
+        with no_global_randomness():
+            one.step()
 
 
 @check(
@@ -200,6 +252,7 @@ CHECKS: tuple[Check, ...] = (
     _terms_are_named_scalars,
     _terms_are_finite,
     _gradients_reach_the_right_player,
+    _what_learns_is_trained,
     _terms_move_nothing,
     _inputs_are_not_changed,
     _equal_steps_give_equal_terms,

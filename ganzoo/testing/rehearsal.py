@@ -18,11 +18,14 @@ from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.check import BrokenClaimError, NotTried
 from ganzoo.testing.subject import Subject
+from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, total
 from ganzoo.train.trainer import Trainer
 
 CPU = torch.device("cpu")
+META = torch.device("meta")
+"""PyTorch's device without memory: it computes shapes, and refuses tensors of another."""
 CORE = "ganzoo-core"
 USUAL = {"architecture": "ganzoo-core/mlp", "loss": "ganzoo-core/bce", "dataset": "ganzoo-core/digits"}
 """The partners that are tried first: they go with almost everything, and are small."""
@@ -107,9 +110,15 @@ def random_images(run: Run, count: int = FEW) -> Images:
     return Images(rng.integers(0, 256, (count, *run.shape), dtype=np.uint8), labels)
 
 
-def trainer(run: Run, device: torch.device = CPU) -> Trainer:
+def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) -> Trainer:
     """Return a run's trainer, at its start, on random images."""
-    return Trainer(run, random_images(run), device, log_every=1000)
+    return Trainer(run, random_images(run), device, log_every=1000, execution=execution)
+
+
+class Elsewhere(torch.Generator):
+    """Stands for a generator of another device than the CPU: `meta` has none."""
+
+    device = META
 
 
 class Scene:
@@ -127,7 +136,7 @@ class Scene:
 
     def step(self, player: Player, seed: int = 0) -> PlayerStep:
         """Return a player's step on random real images and on what the generator draws."""
-        rng = torch.Generator(self.device).manual_seed(seed)
+        rng = (Elsewhere() if self.device == META else torch.Generator(self.device)).manual_seed(seed)
         real = torch.rand(BATCH, *self.run.shape, generator=rng, device=self.device) * 2 - 1
         labels = torch.randint(self.run.classes or 10, (BATCH,), generator=rng, device=self.device)
         for _, trick in self.game.tricks:

@@ -12,10 +12,11 @@ from ganzoo.api import Kind
 from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.run import Run
-from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require
+from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require, some
 from ganzoo.testing.rehearsal import (
     CORE,
     DATASETS,
+    META,
     Asked,
     Scene,
     asked,
@@ -28,6 +29,7 @@ from ganzoo.testing.rehearsal import (
 )
 from ganzoo.testing.state import compare, finite, held
 from ganzoo.testing.subject import Subject
+from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import PLAYERS, Trainer
 
 PLAYED: tuple[Kind, ...] = ("architecture", "loss", "trick")
@@ -44,8 +46,10 @@ CONVOLUTIONS = f"{CORE}/dcgan"
 ROUNDING = 1e-3
 """Of a term before the first update; float32 leaves about 1e-6, and other random numbers about 0.1."""
 STEPS = 3
-HALF = 5
-"""Steps before a checkpoint, and behind it."""
+HALF = 20
+"""Steps before a checkpoint, and behind it: enough for what a loss or trick does in every sixteenth."""
+FEWER = 5
+"""The same of an architecture, which keeps its own width."""
 
 
 def train(one: Trainer, steps: int) -> Trainer:
@@ -84,18 +88,35 @@ def _equal_runs_end_equal(subject: Subject) -> None:
 def _a_continued_run_ends_equal(subject: Subject) -> None:
     """A run that is stopped and continued ends with the same bits as one that is not."""
     run = first_run(subject)
-    straight, stopped = train(trainer(run), HALF), train(trainer(run), HALF)
+    half = FEWER if subject.component.kind == "architecture" else HALF
+    straight, stopped = train(trainer(run), half), train(trainer(run), half)
     buffer = io.BytesIO()
     torch.save(stopped.state_dict(), buffer)
-    train(straight, HALF)
+    train(straight, half)
     buffer.seek(0)
     continued = trainer(run)
     continued.load_state_dict(torch.load(buffer, weights_only=True))
-    train(continued, HALF)
+    train(continued, half)
     told = "of a run that was stopped and continued"
     compare(_weights(straight), _weights(continued), f"{told} the weights of the")
     first, second = ([trick.state_dict() for _, trick in one.game.tricks] for one in (straight, continued))
     compare(first, second, f"{told} the state of trick")
+
+
+@check("mode", ("loss", "trick"), "training", fix="call train() again after eval(), where it was in training mode")
+def _networks_stay_in_their_mode(subject: Subject) -> None:
+    """Batch norm and dropout are others in eval mode: left there, networks train as no one has described."""
+    one = trainer(first_run(subject))
+    before = _modes(one)
+    after = _modes(train(one, 1))
+    left = [name for name, training in after.items() if training != before.get(name, training)]
+    require(not left, f"a step leaves another mode (training or eval) in {some(left)}")
+
+
+def _modes(one: Trainer) -> dict[str, bool]:
+    """Return which modules are in training mode."""
+    return {f"the {player}'s {name}": module.training
+            for player, modules in one.modules.items() for name, module in modules.named_modules() if name}  # fmt: skip
 
 
 @check(
@@ -134,6 +155,20 @@ def _memory_formats_are_no_matter(subject: Subject) -> None:
             abs(last[name] - value) <= ROUNDING * max(1.0, abs(value)),
             f"{name} is {value:.4g}, and with the channels last {last[name]:.4g}",
         )
+
+
+@check(
+    "bfloat16",
+    PLAYED,
+    "training",
+    fix="where they meet, give both one dtype: buffer.lerp_(x.mean(0).to(buffer.dtype)), x + bias.to(x.dtype)",
+)
+def _networks_run_in_bfloat16(subject: Subject) -> None:
+    """With --precision bf16 layers give bfloat16, while weights and buffers stay float32: most functions want one."""
+    one = trainer(first_run(subject), execution=Execution(precision="bf16"))
+    if not one.execution.bf16:
+        raise NotTried("this machine's own bfloat16 is wrong for these layers")
+    train(one, 1)
 
 
 @check(
@@ -180,6 +215,31 @@ def _terms(scene: Scene) -> dict[str, float]:
         for name, value in scene.terms(player).items():
             found[f"the {player}'s {name}"] = float(value.detach())
     return found
+
+
+@check(
+    "device",
+    PLAYED,
+    "training",
+    fix="make new tensors with device=x.device, keep others in register_buffer(...), or move them with .to(x.device)",
+)
+def _what_meets_is_on_one_device(subject: Subject) -> None:
+    """Most runs train on a GPU, for which PyTorch's device `meta` stands here: what is left on the CPU fails there."""
+    run = first_run(subject)
+    swapped = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(True)  # weights stay those that a trick may have noted
+    try:
+        scene = Scene(run, META)
+        for player in PLAYERS:
+            scene.objective(player).backward()
+            for component in scene.game.components:
+                component.after_step(player, scene.game.networks, 0)
+    except Exception as error:
+        if "is not on the expected device" in str(error):
+            raise
+        raise NotTried(f"it asks for more than shapes, which is all that stands for a GPU here: {error}") from None
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(swapped)
 
 
 @check(
@@ -259,8 +319,11 @@ CHECKS: tuple[Check, ...] = (
     _equal_runs_end_equal,
     _a_continued_run_ends_equal,
     _every_option_trains,
+    _networks_stay_in_their_mode,
     _memory_does_not_grow,
     _memory_formats_are_no_matter,
+    _networks_run_in_bfloat16,
     _a_sample_is_judged_by_itself,
+    _what_meets_is_on_one_device,
     _training_moves_to_a_gpu,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -20,7 +21,7 @@ Network = Callable[..., Tensor]
 
 def generated(generator: Network, z: Tensor, labels: Tensor | None, bf16: bool) -> Tensor:
     """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32."""
-    with torch.autocast(z.device.type, torch.bfloat16, enabled=bf16):
+    with torch.autocast(z.device.type, torch.bfloat16) if bf16 else nullcontext():
         images = generator(z, labels)
     return images.float() if bf16 else images
 
@@ -34,7 +35,7 @@ def judged(
     """
     count = len(batches)
     images = batches[0] if count == 1 else torch.cat(list(batches))
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
+    with torch.autocast(images.device.type, torch.bfloat16) if bf16 else nullcontext():
         features = body(images)
     features = features.float() if bf16 else features
     logits = head(features, labels if labels is None or count == 1 else labels.repeat(count))

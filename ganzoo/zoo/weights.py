@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from ganzoo.api import Networks, Player
+from ganzoo.errors import IncompatibleError
 
+One = TypeVar("One")
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 FILTERING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
@@ -26,6 +29,18 @@ def parts(networks: Networks, player: Player) -> nn.ModuleList:
 def layers(network: nn.Module, kinds: tuple[type[nn.Module], ...] = FILTERING) -> Iterator[nn.Module]:
     """Yield the layers of a network that are of these kinds."""
     return (module for module in network.modules() if isinstance(module, kinds))
+
+
+def some_of(found: Iterable[One], trick: str, player: Player) -> list[One]:
+    """Return what a trick has found in a player's networks.
+
+    Raises:
+        IncompatibleError: that is nothing, as where all layers are of the architecture's own making.
+    """
+    chosen = list(found)
+    if not chosen:
+        raise IncompatibleError(f"{trick}: this {player} has none of the layers of torch.nn that it acts on; drop it")
+    return chosen
 
 
 def to_vector(weights: Iterable[Tensor]) -> Tensor:

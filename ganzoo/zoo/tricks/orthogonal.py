@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.api import Networks, Player, Setting, Step, Terms, Trick
 from ganzoo.zoo.specs.tricks.weights import OrthogonalParams
-from ganzoo.zoo.weights import PLAYERS, TRANSPOSED, free_weight, layers, parts
+from ganzoo.zoo.weights import PLAYERS, TRANSPOSED, free_weight, layers, parts, some_of
 
 
 class Orthogonal(Trick[OrthogonalParams]):
@@ -20,8 +20,13 @@ class Orthogonal(Trick[OrthogonalParams]):
     """
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Note the layers, as all tricks have made them; nothing is added."""
-        self.layers = {player: list(layers(parts(networks, player))) for player in PLAYERS}
+        """Note the layers, as all tricks have made them; nothing is added.
+
+        Raises:
+            IncompatibleError: a player that is to pay has none.
+        """
+        players = PLAYERS if self.params.discriminator else ("generator",)
+        self.layers = {player: some_of(layers(parts(networks, player)), "orthogonal", player) for player in players}
         return {}
 
     def discriminator(self, step: Step) -> Terms:

@@ -8,7 +8,7 @@ from torch import nn
 
 from ganzoo.api import Networks, Player, Setting, Step, Terms, Trick
 from ganzoo.zoo.specs.tricks.weights import WeightDecayParams
-from ganzoo.zoo.weights import PLAYERS, WEIGHTED, free_weight, layers, parts, to_vector
+from ganzoo.zoo.weights import PLAYERS, WEIGHTED, free_weight, layers, parts, some_of, to_vector
 
 
 class WeightDecay(Trick[WeightDecayParams]):
@@ -20,12 +20,18 @@ class WeightDecay(Trick[WeightDecayParams]):
     """
 
     def modules(self, networks: Networks, setting: Setting) -> Mapping[Player, nn.Module]:
-        """Note the weights, as all tricks have made them; nothing is added."""
+        """Note the weights, as all tricks have made them; nothing is added.
+
+        Raises:
+            IncompatibleError: a player that is to pay has none.
+        """
         self.weights = {}
         for player in PLAYERS:
+            if not getattr(self.params, player):
+                continue
             network = parts(networks, player)
             chosen = network.parameters() if self.params.everything else map(free_weight, layers(network, WEIGHTED))
-            self.weights[player] = list(chosen)
+            self.weights[player] = some_of(chosen, "weight-decay", player)
         return {}
 
     def discriminator(self, step: Step) -> Terms:
