@@ -65,14 +65,14 @@ def operations(one: Contestant) -> float:
 
 def launches(one: Contestant) -> int:
     """Return how often a step asks the GPU for something."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile:
         one.step()
     return sum(event.count for event in profile.key_averages() if event.key in ASKS)
 
 
 def kernels(name: str, one: Contestant, device: torch.device, most: int) -> str:
     """Return a table of the kernels, or on a CPU the operators, that take most of ten steps."""
-    with torch.profiler.profile() as profile:
+    with torch.profiler.profile(acc_events=True) as profile:
         for _ in range(10):
             one.step()
         synchronise(device)

@@ -36,7 +36,7 @@ class StepProfiler:
         self.measure = "self_device_time_total" if trainer.device.type == "cuda" else "self_cpu_time_total"
         if self.seen is None:
             on_gpu = [ProfilerActivity.CUDA] if trainer.device.type == "cuda" else []
-            self.seen = profile(activities=[ProfilerActivity.CPU, *on_gpu])
+            self.seen = profile(activities=[ProfilerActivity.CPU, *on_gpu], acc_events=True)  # else PyTorch 2.11 warns
             self.seen.start()
         trainer.step()
         self.left -= 1
