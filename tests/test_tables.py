@@ -211,6 +211,16 @@ def test_runs_that_diverge_or_fail_stay_in_the_table_and_out_of_the_mean(tmp_pat
     assert text["remarks"] == "; ".join(["best at step 800, 800", *row.failures])
 
 
+def test_rows_say_how_many_checkpoints_the_best_is_of_where_that_differs(tmp_path: Path) -> None:
+    """The best of fifty is better than the best of five."""
+    few, many = (runs(evaluations=count, recipe={"steps": 20}) for count in (5, 50))
+    folders = [write(tmp_path / grid[0].id, grid, done(grid[0], 10)) for grid in (few, many)]
+    assert [row[-1] for row in cells(summarise(folders).tables[0])[:2]] == [
+        "best of 5 at step 800", "best of 20 at step 800"
+    ]  # fmt: skip
+    assert cells(summarise(folders[:1]).tables[0])[0][-1] == "best at step 800"
+
+
 def test_a_combination_that_never_scored_is_a_row_without_numbers(tmp_path: Path) -> None:
     (run,) = grid = runs()
     (only,) = summarise([write(tmp_path, grid, ended_early(run, "failed", "ValueError: no"))]).tables

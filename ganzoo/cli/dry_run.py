@@ -40,7 +40,7 @@ def _show_combination(number: int, run: Run) -> None:
         click.echo(f"    {'' if index else 'recipe':8} {source}: {', '.join(values)}")
     evaluation = run.evaluation
     scored = f"{evaluation.samples:,} images through {evaluation.extractor.label}"
-    click.echo(f"    scores   {', '.join(evaluation.metrics)}: {scored}, at {_count(evaluation.points, 'point')}")
+    click.echo(f"    scores   {', '.join(evaluation.metrics)}: {scored}, at {_count(run.points, 'point')}")
     for line in run.adjustments:
         click.echo(f"    adjusted {line}")
 
@@ -66,7 +66,7 @@ def _show_cost(plan: Plan) -> None:
     generator = sum(run.recipe["steps"] for run in plan.runs)
     discriminator = sum(run.recipe["steps"] * run.recipe["n_critic"] for run in plan.runs)
     images = sum(run.recipe["steps"] * run.recipe["n_critic"] * run.recipe["batch_size"] for run in plan.runs)
-    scored = sum(run.evaluation.samples * (min(run.evaluation.points, run.recipe["steps"]) + 3) for run in plan.runs)
+    scored = sum(run.evaluation.samples * (run.points + 3) for run in plan.runs)
     click.echo(
         f"\ncost: {_count(len(plan.combinations), 'combination')} x {_count(len(plan.request.seeds), 'seed')} "
         f"= {_count(len(plan.runs), 'run')}; "

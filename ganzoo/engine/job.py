@@ -82,8 +82,7 @@ class Job:
         self.evaluator = Evaluator(run, self.trainer.game, prepared, shared)
         self.data_sha256 = prepared.data.sha256
         self.watch = Stopwatch(self.device, shared and self.device.type == "cuda")
-        points = min(run.evaluation.points, self.steps)  # more than one a step are one
-        self.evaluation_steps = {round(self.steps * (i + 1) / points) for i in range(points)}
+        self.evaluation_steps = {round(self.steps * (i + 1) / run.points) for i in range(run.points)}
 
     def _note(self, text: str) -> None:
         self.notes.append(text)

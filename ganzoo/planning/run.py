@@ -84,6 +84,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return _digest(self, ("combination", "sources", "adjustments", "seed"))[:8]
 
     @property
+    def points(self) -> int:
+        """After how many of its steps the run is evaluated: more than once a step is once."""
+        return min(self.evaluation.points, self.recipe["steps"])
+
+    @property
     def components(self) -> str:
         """Architecture, loss and tricks with the parameters that differ from their defaults."""
         return " + ".join(part.label for part in (self.architecture, self.loss, *self.tricks))

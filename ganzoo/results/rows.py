@@ -72,6 +72,8 @@ class Row:
     """Scores before the first step."""
     best_steps: tuple[int, ...]
     """The step of the best checkpoint, one a seed."""
+    points: int
+    """How many checkpoints a run chose it among: of more, the best is better."""
     images_seen: int
     """Real images that the discriminator was trained on, a run."""
     device_seconds: Spread | None

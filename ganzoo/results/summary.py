@@ -176,6 +176,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
         best=over(lambda result: result.best),
         untrained=over(lambda result: result.untrained),
         best_steps=tuple(result.best.step for result in done if result.best),
+        points=runs[0].run.points,
         images_seen=max(result.images_seen for result in results),
         device_seconds=spread(result.device_seconds for result in done),
         peak_memory_bytes=max(result.peak_memory_bytes for result in results),

@@ -96,8 +96,13 @@ def _cells(row: Row, table: Table) -> list[str]:
         str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
         f"{row.device_seconds.mean:.1f}" if row.device_seconds else "-", f"{row.peak_memory_bytes / 2**20:,.0f} MiB",
         " + ".join(_short(row.parameters.get(player, 0)) for player in ("generator", "discriminator")),
-        "; ".join(filter(None, [f"best at step {steps}" if steps else "", *row.failures])),
+        "; ".join(filter(None, [f"best{_among(row, table)} at step {steps}" if steps else "", *row.failures])),
     ]  # fmt: skip
+
+
+def _among(row: Row, table: Table) -> str:
+    """Return how many checkpoints the best one was chosen among, where that differs between rows."""
+    return f" of {row.points}" if len({row.points for row in table.rows}) > 1 else ""
 
 
 def _text(found: Spreads, column: Column) -> str:
