@@ -108,7 +108,7 @@ def test_classes_that_do_not_fit_are_refused(classes):
 
 def conditional() -> Sampler:
     run = ganzoo.plan(loss="bce", trick="projection", **SMALL).runs[0]
-    return Sampler(run, build_game(run, torch.device("cpu"), 0), torch.device("cpu"))
+    return Sampler(run, build_game(run, torch.device("cpu")), torch.device("cpu"))
 
 
 def test_the_projection_adds_the_product_of_features_and_the_vector_of_the_class():
