@@ -25,6 +25,7 @@ class Sampler:
         self.run, self.game, self.device = run, game, device
 
     @classmethod
+    @fresh_defaults()
     def load(cls, folder: Path, which: str = "best", device: str = "cpu") -> Sampler:
         """Load the `best` or `last` generator of a finished run.
 
@@ -42,7 +43,7 @@ class Sampler:
             raise ResultsError(f"{folder} holds no trained generator: it {result.outcome}")
         run: Run = read_json(folder / "config.json", Run)
         place = pick_device(device)
-        with fresh_defaults(), torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
+        with torch.random.fork_rng():  # the caller's own random numbers go on undisturbed
             game = build_game(run, place)
         weights = load_weights(folder / f"generator-{which}.safetensors")
         try:
@@ -54,6 +55,7 @@ class Sampler:
             ) from None
         return cls(run, game, place)
 
+    @fresh_defaults()
     def sample(self, count: int, seed: int = 0, classes: Tensor | Sequence[int] | None = None) -> Tensor:
         """Return uint8 images of shape (count, C, H, W); of a run on points, float32 in [-1, 1], not rounded.
 
@@ -74,12 +76,11 @@ class Sampler:
             if not wanted or classes.shape != (count,):
                 raise ParameterError(f"classes: one for each of {count} images, for a generator of {wanted} classes")
             whole = not (classes.is_floating_point() or classes.is_complex() or classes.dtype == torch.bool)
+            given, classes = classes, classes.to(self.device, torch.int64)
             if not whole or classes.min() < 0 or classes.max() >= wanted:
-                raise ParameterError(f"classes: whole numbers from 0 to {wanted - 1}, not {classes.tolist()[:20]}")
-            classes = classes.to(self.device, torch.int64)
+                raise ParameterError(f"classes: whole numbers from 0 to {wanted - 1}, not {given.tolist()[:20]}")
         elif wanted:
             classes = torch.randint(wanted, (count,), generator=rng, device=self.device)
         network, quantise = self.game.networks.generator, self.run.dtype == "uint8"
-        with fresh_defaults():
-            batches = list(sample(network, self.game.latents, count, rng, classes, quantise=quantise))
-        return torch.cat(batches).cpu()
+        batches = sample(network, self.game.latents, count, rng, classes, quantise=quantise)
+        return torch.cat(list(batches)).cpu()

@@ -15,6 +15,9 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.score import score as score_command
+from ganzoo.engine.job import Job
+from ganzoo.engine.machine import pick_device
+from ganzoo.engine.messages import Options
 from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError
 from ganzoo.evaluate.moments import moments
 from ganzoo.zoo.datasets.digits import PACKAGED
@@ -199,8 +202,10 @@ def test_what_a_run_was_trained_on_is_found_whatever_it_is_called(folder: Path, 
     (tmp_path / "mine, all@test=1").symlink_to(folder / "reals.zip")
     data = {"name": "zip", "path": str(tmp_path / "mine, all@test=1")}
     request = {"extractor": "digits-cnn", "metrics": "fid", "samples": 20, "recipe": {"steps": 1, "batch_size": 8}}
-    (row,) = ganzoo.bench(model="mlp", loss="bce", dataset=data, **request, out=tmp_path / "out", device="cpu").rows
-    found = ganzoo.score(row.folder / "seed-0", device="cpu")
+    (run,) = ganzoo.plan(model="mlp", loss="bce", dataset=data, **request).runs
+    options = Options(device="cpu", data_root="", cache=str(tmp_path))
+    Job(run, tmp_path / "run", options, tell=lambda _: None, stopping=bool).finish()
+    found = ganzoo.score(tmp_path / "run", device="cpu")
     assert (found.rows[0].count, found.protocol.reference_count) == (20, REALS)
 
 
@@ -326,8 +331,16 @@ def test_too_few_images_are_refused_with_the_reason(folder: Path, pixels: np.nda
 
 
 def test_a_device_that_is_none_is_refused(folder: Path) -> None:
-    with pytest.raises(DeviceError, match=r'^no device "gpu"; use auto, cpu or cuda$'):
+    with pytest.raises(DeviceError, match=r'^no device "gpu"; use auto, cpu'):
         ganzoo.score(folder / "fakes", against=folder / "reals", extractor="digits-cnn", device="gpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:1", "cuda:first", "auto:0"])
+def test_a_gpu_that_is_none_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    with pytest.raises(DeviceError, match=f'^no device "{name}"; use auto, cpu, cuda or cuda:0$'):
+        pick_device(name)
 
 
 @pytest.mark.parametrize("samples", [1, 0, -3])

@@ -24,16 +24,17 @@ PRECISIONS = {
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device that `auto`, `cpu` or `cuda` means here.
+    """Return the device that `auto`, `cpu`, `cuda` or, of several, `cuda:1` means here.
 
     Raises:
-        DeviceError: CUDA was asked for and PyTorch finds none, or it is none of the three.
+        DeviceError: CUDA was asked for and PyTorch finds none, or there is no such device.
     """
     available = torch.cuda.is_available()
-    if name.partition(":")[0] not in ("auto", "cpu", "cuda"):
-        raise DeviceError(f'no device "{name}"; use auto, cpu or cuda')
     if name.startswith("cuda") and not available:
         raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device; use --device cpu or auto")
+    *known, last = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count())))
+    if name not in (*known, last):
+        raise DeviceError(f'no device "{name}"; use {", ".join(known)} or {last}')
     return torch.device(("cuda" if available else "cpu") if name == "auto" else name)
 
 

@@ -17,6 +17,7 @@ from ganzoo.registry.lookup import build_target
 from ganzoo.results.comparison import Comparison
 
 
+@fresh_defaults()
 def score_pictures(
     fakes: Sequence[str],
     against: str | None,
@@ -44,9 +45,8 @@ def score_pictures(
         check_sight(one.label, one.points, chosen)
     place = pick_device(device)
     use_float32()
-    with fresh_defaults():
-        network = build_target(chosen.component)(chosen.params).to(place)
-        return compare(pictures, reals, network, part(chosen).label, names, place, tell)
+    network = build_target(chosen.component)(chosen.params).to(place)
+    return compare(pictures, reals, network, part(chosen).label, names, place, tell)
 
 
 def _scorer(

@@ -17,7 +17,7 @@ from ganzoo.train.step import PlayerStep, frozen
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 BOTH = ("loss", "trick")
 STEPS = 20
-"""Steps in which all that a trick adds takes effect, at least now and then."""
+"""Within so many all that a trick adds takes effect, at least now and then."""
 SURE = 30.0
 """A logit of a discriminator that is sure of itself; sigmoid(30) is 1 in float32."""
 
@@ -119,7 +119,7 @@ def _gradients_reach_the_right_player(subject: Subject) -> None:
     "trained",
     BOTH,
     "behaviour",
-    fix="return the module that holds it from modules(), for the player whose terms it is in; only a trick can",
+    fix="let a trick return its module from modules(), for the player whose terms it is in, or requires_grad_(False)",
 )
 def _what_learns_is_trained(subject: Subject) -> None:
     """A player's optimiser moves its networks and what modules() adds for it; no other weight ever changes."""
@@ -130,16 +130,19 @@ def _what_learns_is_trained(subject: Subject) -> None:
         for one in first.keys() & second.keys() - known:  # what a step makes for itself is another every time
             shape = tuple(first[one].shape)
             raise BrokenClaimError(f"the {player}'s terms depend on a weight of shape {shape} that no optimiser trains")
-    one = trainer(first_run(subject))
-    still = {player: dict(modules.named_parameters()) for player, modules in one.game.extras.items()}
-    for _ in range(STEPS):
+    one = trainer(made.run)
+    still = {
+        player: {name: weight for name, weight in modules.named_parameters() if weight.requires_grad}
+        for player, modules in one.game.extras.items()
+    }
+    while one.number < STEPS and any(still.values()):
         one.step()
         for weights in still.values():
             for name in [name for name, weight in weights.items() if weight.grad is not None]:
                 del weights[name]
     for player, weights in still.items():
-        names = [name for name, weight in weights.items() if weight.requires_grad]
-        require(not names, f"no term of the {player}'s depends on what modules() adds for it: {some(names)}")
+        none = f"in {STEPS} steps no term of the {player}'s depends on what modules() adds for it"
+        require(not weights, f"{none}: {some(list(weights))}")
 
 
 def _leaves(objective: Tensor) -> dict[int, Tensor]:
