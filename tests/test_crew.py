@@ -29,7 +29,7 @@ def runs(steps: int = 6, **request) -> tuple[Run, ...]:
 def carry_out(folder: Path, *todo: Run, stopping=bool, hear=lambda event: None) -> tuple[list[Path], list[Event], Crew]:
     folders = [folder / str(run.seed) for run in todo]
     for one in folders:
-        one.mkdir(parents=True)
+        one.mkdir(parents=True, exist_ok=True)
     options = Options(device="cpu", data_root="", cache=str(folder / "cache"))
     told: list[Event] = []
 
@@ -96,6 +96,13 @@ def test_a_batch_of_samples_is_a_turn(tmp_path):
     job = Job(run, tmp_path, options, lambda event: None, bool)
     untrained, step, selection, last = 3, 1, 3, 3
     assert sum(1 for _ in job.turns()) == untrained + 6 * step + selection + last
+
+
+def test_what_a_kill_left_in_the_middle_of_a_write_is_removed(tmp_path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / ".checkpoint.pt.4711").touch()
+    (folder,), _, _ = carry_out(tmp_path, *runs())
+    assert {file.name for file in folder.iterdir() if file.name.startswith(".")} == {".lock"}
 
 
 @pytest.mark.parametrize(("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True)])

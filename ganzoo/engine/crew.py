@@ -18,7 +18,7 @@ from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
-from ganzoo.results.store import Result, finished
+from ganzoo.results.store import Result, clear_partial, finished
 
 
 class Crew:
@@ -45,6 +45,7 @@ class Crew:
     def _turns(self, number: int, run: Run, folder: Path) -> Turns[Result]:
         """Carry a run out, in turns; the first builds it."""
         with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
+            clear_partial(folder)
             done = finished(folder)
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done

@@ -20,6 +20,8 @@ from ganzoo.planning.run import Run
 
 THEN = ", then "
 """Between what held for a run before it was stopped and after it was continued, where that is not the same."""
+CHECKPOINT = "checkpoint.pt"
+"""In a run's folder until it has a result."""
 CONFIGS = "*/seed-*/config.json"
 """Below a results folder: a file of each run that was begun."""
 
@@ -88,6 +90,13 @@ def write_atomically(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)  # where the disk was full
 
 
+def clear_partial(folder: Path) -> None:
+    """Remove what `write_atomically` has left in a folder where it was killed; nobody may be writing there."""
+    for file in folder.glob(".*.*"):
+        if re.fullmatch(r"\..+\.\d+", file.name):
+            file.unlink(missing_ok=True)
+
+
 def write_json(file: Path, value: Any) -> None:
     """Write a struct as indented JSON, atomically."""
     write_atomically(file, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
@@ -138,6 +147,7 @@ def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Publishe
         if there and "grid.json" not in there and not any(out.glob(CONFIGS)):
             raise ResultsError(f"{out} holds other files; choose an empty or new folder with --out")
         with FileLock(out / ".lock", timeout=0):
+            clear_partial(out)
             _claim(out, runs, published or {})
             yield
     except Timeout:
