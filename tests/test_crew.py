@@ -122,6 +122,21 @@ def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
     assert (folders[1] / "result.json").exists()
 
 
+def test_a_run_whose_folder_is_gone_stops_no_other(tmp_path, monkeypatch):
+    play = Trainer.play
+
+    def fail(self, number):
+        if self.run.seed == 0:
+            (tmp_path / "0").rename(tmp_path / "moved")
+            raise ZeroDivisionError("oh")
+        play(self, number)
+
+    monkeypatch.setattr(Trainer, "play", fail)
+    folders, told, _ = carry_out(tmp_path, *runs(seeds=2))
+    assert {event.run: event.text for event in told if event.kind == "error"} == {0: "oh"}
+    assert (folders[1] / "result.json").exists()
+
+
 def test_a_run_that_fails_with_words_that_are_no_utf_8_stops_no_other(tmp_path, monkeypatch):
     play = Trainer.play
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +65,8 @@ class Crew:
             self._tell(number, failure(error))
         except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
             file = Path(self.task.folders[number]) / "error.txt"
-            file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
+                file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))
         else:
             return False
