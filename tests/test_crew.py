@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 import ganzoo
 from ganzoo.engine.crew import Crew
@@ -157,6 +158,16 @@ def test_all_are_stopped_with_a_checkpoint_each(tmp_path):
     folders, _, crew = carry_out(tmp_path, *runs(seeds=2), stopping=lambda: asked.append(1) or len(asked) > 5)
     assert crew.interrupted
     assert all((folder / "checkpoint.pt").exists() for folder in folders)
+
+
+def test_a_run_that_waits_for_another_process_can_be_stopped_and_goes_on_after_it(tmp_path):
+    asked: list[int] = []
+    (tmp_path / "0").mkdir()
+    with FileLock(tmp_path / "0" / ".lock") as lock:
+        _, told, crew = carry_out(tmp_path, *runs(), stopping=lambda: asked.append(1) or len(asked) > 2)
+        assert (told, crew.interrupted) == ([], True)
+        _, told, _ = carry_out(tmp_path, *runs(), stopping=lock.release)
+    assert told[-1].kind == "finished"
 
 
 class Clock:

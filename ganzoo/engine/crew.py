@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import torch
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from ganzoo.engine.evaluator import Turns
 from ganzoo.engine.job import Job
@@ -19,6 +19,9 @@ from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, clear_partial, finished
+
+LOCK_SECONDS = 0.05
+"""How long a turn waits for another process to leave a run."""
 
 
 class Crew:
@@ -44,7 +47,12 @@ class Crew:
 
     def _turns(self, number: int, run: Run, folder: Path) -> Turns[Result]:
         """Carry a run out, in turns; the first builds it."""
-        with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
+        lock = FileLock(folder / ".lock")  # a process that lost its command line may still be writing its checkpoint
+        while not _taken(lock):
+            if self.stopping():
+                raise Interrupted(f"stopped while another process was at work in {folder}")
+            yield
+        try:
             clear_partial(folder)
             done = finished(folder)
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
@@ -52,6 +60,8 @@ class Crew:
             shared = len(self.task.runs) > 1
             job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
+        finally:
+            lock.release()
 
     def _ends(self, number: int, turns: Turns[Result]) -> bool:
         """Give a run its next turn; return whether that was its last, and tell how it ended."""
@@ -74,6 +84,15 @@ class Crew:
 
     def _tell(self, number: int, event: Event) -> None:
         self.tell(msgspec.structs.replace(event, run=number))
+
+
+def _taken(lock: BaseFileLock) -> bool:
+    """Try for a moment to take a lock."""
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        return False
+    return True
 
 
 class Place:
