@@ -29,15 +29,17 @@ class Crew:
 
     def __init__(self, task: Task, tell: Callable[[Event], None], stopping: Callable[[], bool]) -> None:
         self.task, self.tell, self.stopping = task, tell, stopping
+        self.folders = [Path(folder).absolute() for folder in task.folders]  # a component may leave the current one
+        places = {name: str(Path(getattr(task.options, name)).absolute()) for name in ("cache", "data_root")}
+        self.options = msgspec.structs.replace(task.options, **places)
         self.interrupted = False
         """Whether any run was stopped before its end."""
 
     def carry_out(self) -> None:
         """Carry out all runs."""
-        task = self.task
         working = {
-            number: (Place(task.options), self._turns(number, run, Path(folder)))
-            for number, (run, folder) in enumerate(zip(task.runs, task.folders, strict=True))
+            number: (Place(self.options), self._turns(number, run, folder))
+            for number, (run, folder) in enumerate(zip(self.task.runs, self.folders, strict=True))
         }
         while working:
             for number, (place, turns) in list(working.items()):
@@ -58,7 +60,7 @@ class Crew:
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done
             shared = len(self.task.runs) > 1
-            job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
+            job = Job(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
         finally:
             lock.release()
@@ -74,7 +76,7 @@ class Crew:
         except GanzooError as error:
             self._tell(number, failure(error))
         except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
-            file = Path(self.task.folders[number]) / "error.txt"
+            file = self.folders[number] / "error.txt"
             with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
                 file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))

@@ -117,7 +117,7 @@ class Crew:
             if _success(placed.folder) is None:  # a job that outlived its ganzoo may have ended well since
                 for outdated in OUTDATED:
                     (placed.folder / outdated).unlink(missing_ok=True)
-        runs, folders = tuple(one.run for one in self.crew), tuple(str(one.folder.absolute()) for one in self.crew)
+        runs, folders = tuple(one.run for one in self.crew), tuple(str(one.folder) for one in self.crew)
         task = Task(kind="run", runs=runs, folders=folders, options=self.options)
         first = self.crew[0].folder
         return make_job(f"{first.parent.name}.{first.name}", task, self.exchange, self.output)

@@ -73,8 +73,8 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
             profile=options.profile,
             engine=placer.name,
             engine_distribution=engine.component.distribution,
-            data_root=str(plan.request.data_root.absolute()),
-            cache=str(cache_dir().absolute()),
+            data_root=str(plan.request.data_root),
+            cache=str(cache_dir()),
         )
         with _exchange(out) as exchange:
             watcher.preparing(plan)
