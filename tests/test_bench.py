@@ -111,6 +111,17 @@ def test_running_again_trains_nothing(out: Path) -> None:
     assert contents(out) == before
 
 
+def test_what_a_kill_left_beside_results_is_removed(
+    out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_folders(out)[0]
+    before = set(out.rglob("*"))
+    (run / "checkpoint.pt").touch()
+    (out / ".grid.json.4711").touch()
+    shown(capsys, monkeypatch, *GRID, "--seeds", "2", "--out", out)
+    assert set(out.rglob("*")) == before
+
+
 @pytest.mark.parametrize("size", [0, 100, 2000])
 def test_a_picture_that_is_damaged_is_named_and_keeps_nothing_else_from_being_shown(
     out: Path, size: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 import ganzoo
 from ganzoo.engine.crew import Crew
@@ -29,7 +30,7 @@ def runs(steps: int = 6, **request) -> tuple[Run, ...]:
 def carry_out(folder: Path, *todo: Run, stopping=bool, hear=lambda event: None) -> tuple[list[Path], list[Event], Crew]:
     folders = [folder / str(run.seed) for run in todo]
     for one in folders:
-        one.mkdir(parents=True)
+        one.mkdir(parents=True, exist_ok=True)
     options = Options(device="cpu", data_root="", cache=str(folder / "cache"))
     told: list[Event] = []
 
@@ -98,6 +99,13 @@ def test_a_batch_of_samples_is_a_turn(tmp_path):
     assert sum(1 for _ in job.turns()) == untrained + 6 * step + selection + last
 
 
+def test_what_a_kill_left_in_the_middle_of_a_write_is_removed(tmp_path):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / ".checkpoint.pt.4711").touch()
+    (folder,), _, _ = carry_out(tmp_path, *runs())
+    assert {file.name for file in folder.iterdir() if file.name.startswith(".")} == {".lock"}
+
+
 @pytest.mark.parametrize(("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True)])
 def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
     play = Trainer.play
@@ -112,6 +120,21 @@ def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
     ended = {event.run: (event.kind, event.error, event.text) for event in told if event.kind in ("error", "finished")}
     assert ended == {0: ("error", type(error).__name__, str(error)), 1: ("finished", "", "")}
     assert (folders[0] / "error.txt").exists() == kept  # what ganzoo raises says enough
+    assert (folders[1] / "result.json").exists()
+
+
+def test_a_run_whose_folder_is_gone_stops_no_other(tmp_path, monkeypatch):
+    play = Trainer.play
+
+    def fail(self, number):
+        if self.run.seed == 0:
+            (tmp_path / "0").rename(tmp_path / "moved")
+            raise ZeroDivisionError("oh")
+        play(self, number)
+
+    monkeypatch.setattr(Trainer, "play", fail)
+    folders, told, _ = carry_out(tmp_path, *runs(seeds=2))
+    assert {event.run: event.text for event in told if event.kind == "error"} == {0: "oh"}
     assert (folders[1] / "result.json").exists()
 
 
@@ -135,6 +158,16 @@ def test_all_are_stopped_with_a_checkpoint_each(tmp_path):
     folders, _, crew = carry_out(tmp_path, *runs(seeds=2), stopping=lambda: asked.append(1) or len(asked) > 5)
     assert crew.interrupted
     assert all((folder / "checkpoint.pt").exists() for folder in folders)
+
+
+def test_a_run_that_waits_for_another_process_can_be_stopped_and_goes_on_after_it(tmp_path):
+    asked: list[int] = []
+    (tmp_path / "0").mkdir()
+    with FileLock(tmp_path / "0" / ".lock") as lock:
+        _, told, crew = carry_out(tmp_path, *runs(), stopping=lambda: asked.append(1) or len(asked) > 2)
+        assert (told, crew.interrupted) == ([], True)
+        _, told, _ = carry_out(tmp_path, *runs(), stopping=lock.release)
+    assert told[-1].kind == "finished"
 
 
 class Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import msgspec
 import pytest
 
 import ganzoo as package
+from ganzoo.api import Job, NoParams
 from ganzoo.engine.crew import Crew as CrewAtWork
 from ganzoo.engine.errands import OUTDATED, Crew, Placed, Preparation
-from ganzoo.engine.messages import Event, Options, Task, failure
+from ganzoo.engine.messages import PARENT, Event, Options, Task, failure
+from ganzoo.engine.worker import Stop
 from ganzoo.errors import DataError, EngineError, GanzooError
 from ganzoo.results.store import Result, read_json, write_json
+from ganzoo.zoo.engines.local import Local
 
 GRID = {"model": "mlp:generator=16,discriminator=16", "loss": "bce", "samples": 20, "evaluations": 1,
         "recipe": {"steps": 2, "batch_size": 8}}  # fmt: skip
@@ -121,3 +125,23 @@ def test_a_run_that_a_lost_process_has_finished_is_not_trained_again(tmp_path):
     CrewAtWork(task, told.append, bool).carry_out()
     assert [event.kind for event in told] == ["finished"]
     assert (tmp_path / "result.json").read_bytes() == before
+
+
+def test_a_job_stops_when_its_ganzoo_is_gone_even_before_it_could_ask_or_has_left_it_behind(tmp_path, monkeypatch):
+    task = tmp_path / "task.json"
+    task.touch()
+    monkeypatch.delenv(PARENT, raising=False)
+    stop = Stop(task)
+    assert not stop()
+    task.unlink()
+    assert stop()
+    task.touch()
+    monkeypatch.setenv(PARENT, str(os.getpid()))  # this process's parent is another
+    assert Stop(task)() and PARENT not in os.environ
+
+
+def test_a_process_of_this_machine_knows_whose_it_is(tmp_path):
+    words = (sys.executable, "-c", f"import os; print(os.environ['{PARENT}'])")
+    output = tmp_path / "output.txt"
+    Local(NoParams()).start(Job("it", words, str(tmp_path), {}, str(output), "cpu", 1)).wait()
+    assert output.read_text() == f"{os.getpid()}\n"

@@ -215,8 +215,31 @@ def test_nothing_half_written_is_left(tmp_path):
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"cannot write to .*file: Not a directory; set GANZOO_CACHE to a folder"):
+    with pytest.raises(DataError, match=r"cannot write to .*file: Not a directory; .*set GANZOO_CACHE to another"):
         refer(tmp_path / "file")
+
+
+def test_a_full_disk_is_named_and_keeps_no_part_of_a_reference(tmp_path, monkeypatch):
+    def full(file, **_):
+        file.write_bytes(b"part")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(DataError, match="No space left on device; free space there"):
+        refer(tmp_path)
+    assert [file.suffix for file in (tmp_path / "references").iterdir()] == [".lock"]
+
+
+def test_a_reference_is_read_from_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    first = refer(tmp_path)
+
+    def read_only(file):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("ganzoo.evaluate.reference.FileLock", read_only)
+    assert equal(refer(tmp_path), first)
+    with pytest.raises(DataError, match="Read-only file system"):
+        refer(tmp_path, samples=29)
 
 
 @pytest.mark.parametrize(

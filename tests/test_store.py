@@ -166,6 +166,22 @@ def test_a_grid_of_which_nothing_ran_gives_way(tmp_path: Path) -> None:
         assert read_json(tmp_path / "grid.json", Grid).combinations == ("mlp + hinge",)
 
 
+def test_a_damaged_file_can_be_moved_away_and_the_grid_run_again_as_its_error_says(tmp_path: Path) -> None:
+    grid = runs(loss=["bce", "hinge"])
+    with open_grid(tmp_path, grid):
+        for run in grid:
+            write_json(begin(tmp_path, run) / "result.json", result(run))
+    (tmp_path / "grid.json").unlink()
+    with pytest.raises(ResultsError, match="another grid"):
+        open_grid(tmp_path, grid[:1]).__enter__()
+    for damaged in (tmp_path / "grid.json", run_folder(tmp_path, grid[1]) / "config.json"):
+        damaged.unlink(missing_ok=True)
+        with open_grid(tmp_path, grid):
+            pass
+        read = [(run.id, found is not None) for _, run, found in read_runs(tmp_path)]
+        assert read == [(run.id, True) for run in grid]
+
+
 def test_a_folder_of_other_files_is_refused_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ResultsError, match="holds other files"):

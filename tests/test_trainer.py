@@ -19,7 +19,7 @@ from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.results.rows import Summary
 from ganzoo.results.tables import notes
-from ganzoo.train.checkpoint import MetricsLog, load_checkpoint
+from ganzoo.train.checkpoint import MetricsLog, load_checkpoint, load_weights
 from ganzoo.train.optimizer import scheduled
 from ganzoo.train.record import Record
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms
@@ -334,6 +334,15 @@ def test_a_log_that_was_cut_twice_holds_no_gap(tmp_path):
     assert file.read_bytes() == b'{"kept":1}\n{"next":2}\n'
 
 
+@pytest.mark.parametrize("content", [b'{"kept":1}\n{"ne', b"", None])
+def test_a_log_that_is_older_than_its_checkpoint_is_refused_with_the_remedy(tmp_path, content):
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(content) if content is not None else None
+    with pytest.raises(ResultsError, match=f"bytes that its checkpoint was written with; delete {tmp_path} to start"):
+        MetricsLog(file, 22)
+    assert (file.read_bytes() if file.exists() else None) == content
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -371,6 +380,15 @@ def test_a_device_without_room_does_not_damage_a_checkpoint(tmp_path, monkeypatc
     monkeypatch.setattr(torch, "load", full)
     with pytest.raises(torch.OutOfMemoryError):
         load_checkpoint(tmp_path / "checkpoint.pt", CPU)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x08\0\0\0\0\0\0\0{}"])
+def test_weights_that_are_missing_or_damaged_are_named_with_the_remedy(tmp_path, content):
+    file = tmp_path / "generator-best.safetensors"
+    file.write_bytes(content) if content is not None else None
+    remedy = f"; delete {tmp_path} and run the ganzoo bench command that made it again"
+    with pytest.raises(ResultsError, match=rf"{file} is (missing|damaged \(.*\)){remedy}$"):
+        load_weights(file)
 
 
 @pytest.mark.parametrize("evaluations", [6, 7, 10**18])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import torch
-from filelock import FileLock
+from filelock import BaseFileLock, FileLock, Timeout
 
 from ganzoo.engine.evaluator import Turns
 from ganzoo.engine.job import Job
@@ -18,7 +18,10 @@ from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
 from ganzoo.planning.run import Run
-from ganzoo.results.store import Result, finished
+from ganzoo.results.store import Result, clear_partial, finished
+
+LOCK_SECONDS = 0.05
+"""How long a turn waits for another process to leave a run."""
 
 
 class Crew:
@@ -26,15 +29,17 @@ class Crew:
 
     def __init__(self, task: Task, tell: Callable[[Event], None], stopping: Callable[[], bool]) -> None:
         self.task, self.tell, self.stopping = task, tell, stopping
+        self.folders = [Path(folder).absolute() for folder in task.folders]  # a component may leave the current one
+        places = {name: str(Path(getattr(task.options, name)).absolute()) for name in ("cache", "data_root")}
+        self.options = msgspec.structs.replace(task.options, **places)
         self.interrupted = False
         """Whether any run was stopped before its end."""
 
     def carry_out(self) -> None:
         """Carry out all runs."""
-        task = self.task
         working = {
-            number: (Place(task.options), self._turns(number, run, Path(folder)))
-            for number, (run, folder) in enumerate(zip(task.runs, task.folders, strict=True))
+            number: (Place(self.options), self._turns(number, run, folder))
+            for number, (run, folder) in enumerate(zip(self.task.runs, self.folders, strict=True))
         }
         while working:
             for number, (place, turns) in list(working.items()):
@@ -44,13 +49,21 @@ class Crew:
 
     def _turns(self, number: int, run: Run, folder: Path) -> Turns[Result]:
         """Carry a run out, in turns; the first builds it."""
-        with FileLock(folder / ".lock"):  # a process that lost its command line may still be writing its checkpoint
+        lock = FileLock(folder / ".lock")  # a process that lost its command line may still be writing its checkpoint
+        while not _taken(lock):
+            if self.stopping():
+                raise Interrupted(f"stopped while another process was at work in {folder}")
+            yield
+        try:
+            clear_partial(folder)
             done = finished(folder)
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done
             shared = len(self.task.runs) > 1
-            job = Job(run, folder, self.task.options, partial(self._tell, number), self.stopping, shared)
+            job = Job(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
             return (yield from job.turns())
+        finally:
+            lock.release()
 
     def _ends(self, number: int, turns: Turns[Result]) -> bool:
         """Give a run its next turn; return whether that was its last, and tell how it ended."""
@@ -63,8 +76,9 @@ class Crew:
         except GanzooError as error:
             self._tell(number, failure(error))
         except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
-            file = Path(self.task.folders[number]) / "error.txt"
-            file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+            file = self.folders[number] / "error.txt"
+            with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
+                file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))
         else:
             return False
@@ -72,6 +86,15 @@ class Crew:
 
     def _tell(self, number: int, event: Event) -> None:
         self.tell(msgspec.structs.replace(event, run=number))
+
+
+def _taken(lock: BaseFileLock) -> bool:
+    """Try for a moment to take a lock."""
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        return False
+    return True
 
 
 class Place:

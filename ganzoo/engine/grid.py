@@ -23,7 +23,7 @@ from ganzoo.planning.command import RunOptions
 from ganzoo.planning.grid import Plan
 from ganzoo.planning.placement import choose_engine, served_device
 from ganzoo.planning.run import Run
-from ganzoo.results.store import Result, finished, open_grid, run_folder, write_json
+from ganzoo.results.store import CHECKPOINT, Result, finished, open_grid, run_folder, write_json
 
 EXCHANGE = ".jobs"
 """Below the results folder: what ganzoo and its jobs say to each other, as long as they are at work."""
@@ -57,7 +57,12 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
     placer = Placer(engine)
     with open_grid(out, plan.runs, plan.published):
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
-        todo = [one for one in placed if finished(one.folder) is None]
+        todo: list[Placed] = []
+        for one in placed:
+            if finished(one.folder) is None:
+                todo.append(one)
+            else:
+                (one.folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed before it did so itself
         if not todo:
             watcher.begin([], len(placed), 0, options.device)
             return

@@ -25,14 +25,13 @@ from ganzoo.evaluate.reference import reference
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import provenance
-from ganzoo.results.store import Checkpoint, Result, write_json
+from ganzoo.results.store import CHECKPOINT, Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, save_weights
 from ganzoo.train.execution import choose
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
 CHECKPOINT_SECONDS = 30.0
-CHECKPOINT = "checkpoint.pt"
 
 
 def prepare(run: Run, options: Options) -> Prepared:

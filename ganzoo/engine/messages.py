@@ -11,6 +11,8 @@ from ganzoo.results.store import Result
 
 INTERRUPTED = 3
 """The exit code of a process that was asked to stop, and wrote its checkpoints."""
+PARENT = "GANZOO_PARENT"
+"""The variable by which an engine whose processes are children tells them whose: one may be gone before it can ask."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

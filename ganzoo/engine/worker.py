@@ -11,18 +11,19 @@ from typing import IO
 
 import msgspec
 
-from ganzoo.engine.messages import INTERRUPTED, Event, Task, failure
+from ganzoo.engine.messages import INTERRUPTED, PARENT, Event, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 
 REFUSED, FAILED = 2, 1
 
 
 class Stop:
-    """Whether the run was asked to stop: by a signal, or because the process that started it is gone."""
+    """Whether the runs were asked to stop: by a signal, or because what started them, or wants them, is gone."""
 
-    def __init__(self) -> None:
-        self.asked = False
-        self.parent = os.getppid()
+    def __init__(self, task: Path) -> None:
+        """Watch the file of the task, which lies there as long as a ganzoo waits for the runs."""
+        self.asked, self.task = False, task
+        self.parent = int(os.environ.pop(PARENT, os.getppid()))
 
     def ask(self, *_: object) -> None:
         """Ask the run to stop after its current step; also a signal handler."""
@@ -30,15 +31,26 @@ class Stop:
 
     def __call__(self) -> bool:
         """Tell whether to stop."""
-        return self.asked or os.getppid() != self.parent
+        return self.asked or os.getppid() != self.parent or _is_gone(self.task)
+
+
+def _is_gone(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # of a shared folder that is away for a moment
+        return False
+    return False
 
 
 def main() -> int:
     """Carry out the task in the first file that the command line names, and tell events in the second."""
-    stop = Stop()
+    file = Path(sys.argv[1])
+    stop = Stop(file)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.ask)
-    task = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Task)
+    task = msgspec.json.decode(file.read_bytes(), type=Task)
     with Path(sys.argv[2]).open("ab", buffering=0) as events:
         return _carry_out(task, lambda event: _tell(events, event), stop)
 

@@ -54,15 +54,20 @@ def reference(
     """
     protocol = make_protocol(data, extractor, evaluation, device)
     file = cache / "references" / f"{_key(protocol, evaluation)}.npz"
+    if (kept := _read(file, protocol)) is not None:  # also from a cache that cannot be written
+        return kept
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{file}.lock"):
-            found = _read(file, protocol)
+            found = _read(file, protocol)  # another process may have computed it meanwhile
             if found is None:
                 found = _compute(data, extractor, evaluation.metrics, protocol, device)
                 _write(file, found)
     except OSError as error:
-        raise DataError(f"cannot write to {cache}: {error.strerror or error}; set GANZOO_CACHE to a folder") from None
+        raise DataError(
+            f"cannot write to {cache}: {error.strerror or error}; free space there, or set GANZOO_CACHE to another "
+            "folder"
+        ) from None
     return found
 
 
@@ -153,8 +158,11 @@ def _write(file: Path, found: Reference) -> None:
         **found.evidence.kept,
     }
     temporary = file.with_suffix(".partial.npz")
-    np.savez(temporary, allow_pickle=False, **arrays, sha256=np.array(_digest(arrays)))
-    temporary.replace(file)
+    try:
+        np.savez(temporary, allow_pickle=False, **arrays, sha256=np.array(_digest(arrays)))
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)  # where the disk was full
 
 
 def _read(file: Path, protocol: Protocol) -> Reference | None:

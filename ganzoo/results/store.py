@@ -20,6 +20,10 @@ from ganzoo.planning.run import Run
 
 THEN = ", then "
 """Between what held for a run before it was stopped and after it was continued, where that is not the same."""
+CHECKPOINT = "checkpoint.pt"
+"""In a run's folder until it has a result."""
+CONFIGS = "*/seed-*/config.json"
+"""Below a results folder: a file of each run that was begun."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -86,6 +90,13 @@ def write_atomically(file: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)  # where the disk was full
 
 
+def clear_partial(folder: Path) -> None:
+    """Remove what `write_atomically` has left in a folder where it was killed; nobody may be writing there."""
+    for file in folder.glob(".*.*"):
+        if re.fullmatch(r"\..+\.\d+", file.name):
+            file.unlink(missing_ok=True)
+
+
 def write_json(file: Path, value: Any) -> None:
     """Write a struct as indented JSON, atomically."""
     write_atomically(file, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
@@ -132,9 +143,11 @@ def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Publishe
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / "grid.json").exists() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+        there = {entry.name for entry in out.iterdir() if not entry.name.startswith(".")}
+        if there and "grid.json" not in there and not any(out.glob(CONFIGS)):
             raise ResultsError(f"{out} holds other files; choose an empty or new folder with --out")
         with FileLock(out / ".lock", timeout=0):
+            clear_partial(out)
             _claim(out, runs, published or {})
             yield
     except Timeout:
@@ -151,7 +164,7 @@ def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published])
     Those only planned do not count.
     """
     names = {run.id: run.combination for run in runs}
-    held = read_runs(out) if (out / "grid.json").exists() else []
+    held = read_runs(out) if (out / "grid.json").exists() else list(_found(out).values())
     strangers = sum(run.id not in names for _, run, _ in held)
     if strangers:
         others = ", ".join(dict.fromkeys(run.combination for _, run, _ in held))
@@ -162,6 +175,10 @@ def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published])
     for folder, run, _ in held:
         if run.combination != names[run.id]:
             write_json(folder / "config.json", msgspec.structs.replace(run, combination=names[run.id]))
+    for run in runs:
+        folder = run_folder(out, run)
+        if (folder / "result.json").exists() and not (folder / "config.json").exists():  # it was damaged, say
+            write_json(folder / "config.json", run)
     write_json(out / "grid.json", Grid(tuple(names), tuple(dict.fromkeys(names.values())), dict(published)))
 
 
@@ -171,13 +188,19 @@ _Read = tuple[Path, Run, Result | None]
 def read_runs(out: Path) -> list[_Read]:
     """Return the runs of a results folder in the order of its grid, with their results where they have one."""
     grid: Grid = read_json(out / "grid.json", Grid)
+    found = _found(out)
+    return [found[run] for run in grid.runs if run in found]
+
+
+def _found(out: Path) -> dict[str, _Read]:
+    """Return the runs that a folder holds, by their ids."""
     found: dict[str, _Read] = {}
-    for file in sorted(out.glob("*/seed-*/config.json")):
+    for file in sorted(out.glob(CONFIGS)):
         run: Run = read_json(file, Run)
         result = file.parent / "result.json"
         one = (file.parent, run, read_json(result, Result) if result.exists() else None)
         found[run.id] = max(found.get(run.id, one), one, key=_reached)  # a copy of its folder may lie beside it
-    return [found[run] for run in grid.runs if run in found]
+    return found
 
 
 def _reached(one: _Read) -> int:

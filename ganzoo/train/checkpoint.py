@@ -54,16 +54,30 @@ def load_weights(file: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(file)
     except FileNotFoundError:
-        raise ResultsError(f"{file} is missing; did this run finish?") from None
+        raise ResultsError(f"{file} is missing; {_again(file)}") from None
     except safetensors.SafetensorError as error:
-        raise ResultsError(f"{file} is damaged: {error}") from None
+        raise ResultsError(f"{file} is damaged ({error}); {_again(file)}") from None
+
+
+def _again(file: Path) -> str:
+    return f"delete {file.parent} and run the ganzoo bench command that made it again"
 
 
 class MetricsLog:
     """Append-only JSON lines; what a killed run wrote after its last checkpoint is cut off on resume."""
 
     def __init__(self, file: Path, keep: int) -> None:
-        """Open the log and keep its first `keep` bytes."""
+        """Open the log and keep its first `keep` bytes.
+
+        Raises:
+            ResultsError: it has fewer, as in a copy that was made while the run was at work.
+        """
+        there = file.stat().st_size if file.exists() else 0
+        if there < keep:
+            raise ResultsError(
+                f"{file} has {there:,} of the {keep:,} bytes that its checkpoint was written with; delete "
+                f"{file.parent} to start this run afresh"
+            )
         self._stream = file.open("ab")
         self._stream.seek(self._stream.truncate(keep))
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from ganzoo.api import Capacity, Device, Engine, Job, NoParams, Process
+from ganzoo.engine.messages import PARENT
 
 
 def cores() -> int:
@@ -30,6 +31,6 @@ class Local(Engine[NoParams]):
         """Start a process of its own session, so that Ctrl-C reaches it only through `terminate`."""
         with Path(job.output).open("ab") as output:
             return subprocess.Popen(
-                job.command, cwd=job.folder, env={**os.environ, **job.environment},
+                job.command, cwd=job.folder, env={**os.environ, **job.environment, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
