@@ -24,7 +24,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 CHUNK = 128
 """Images a pass on a processor, however many the caller brings.
 
-The largest tensors of more are above the 32 MB that glibc keeps for later: the system has to clear them anew.
+The tensors of more are so large that glibc gives their memory back each time, and the system has to clear it anew.
 """
 
 
