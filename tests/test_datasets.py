@@ -397,6 +397,7 @@ def test_vectors_are_not_classes(labels: Any, tmp_path: Path):
         ([["a.png", 0], ["b.png", None]], "label None is not a class"),
         ([["a.png", 0], ["b.png", True]], "label True is not a class"),
         ([["a.png", 0], ["b.png", -1]], "label -1 is not a class"),
+        ([["a.png", 0], ["b.png", 10**20]], "label 100000000000000000000 is not a class"),
         ([["a.png", 0], ["b.png", [1]]], r"label \[1\] is not a class"),
         (["a.png"], "dataset.json in .* cannot be read"),
         (7, "dataset.json in .* cannot be read"),

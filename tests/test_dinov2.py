@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -148,6 +149,19 @@ def test_weights_are_downloaded_once_to_where_torch_hub_keeps_them(timm, home, m
     assert dinov2(Dinov2Params()).sha256 == dinov2(Dinov2Params()).sha256
     assert fetched == ["https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth"]
     assert (home / "hub" / "checkpoints" / "dinov2_vitl14_pretrain.pth").exists()
+
+
+@pytest.mark.parametrize("size", [0, 100, 20_000])
+def test_half_a_download_is_not_taken_for_weights_the_next_time(timm, home, monkeypatch, size):
+    def fetch(url: str, target: str, hash_prefix: str | None):
+        torch.save(state(), target)
+        os.truncate(target, size)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    with pytest.raises(WeightsError, match=r"dinov2_vits14_pretrain.pth: what came is cut short.*try again"):
+        dinov2(Dinov2Params(model="small"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, target, hash_prefix: torch.save(state(), target))
+    assert dinov2(Dinov2Params(model="small")).sha256
 
 
 def test_without_network_the_error_says_where_to_put_the_weights(timm, home, monkeypatch):

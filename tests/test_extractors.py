@@ -115,6 +115,19 @@ def test_the_cifar10_classifier_is_right_on_test_images_and_as_sure_of_it(cifar1
     assert abs(right - sure) < 0.02
 
 
+def test_a_processor_sees_many_images_in_parts_and_says_the_same_of_them(digits):
+    extractor, parts = ClassifierExtractor(classifier.DIGITS), list[int]()
+    extractor.network.register_forward_hook(lambda network, images, found: parts.append(len(images[0])))
+    features, logits, _ = extractor(digits[0][:300])
+    assert parts == [128, 128, 44]
+    alone = [extractor(digits[0][i : i + 1]) for i in (0, 127, 128, 299)]
+    torch.testing.assert_close(features[[0, 127, 128, 299]], torch.cat([one.features for one in alone]))
+    assert logits is not None
+    torch.testing.assert_close(
+        logits[[0, 127, 128, 299]], torch.cat([one.logits for one in alone if one.logits is not None])
+    )
+
+
 def test_no_feature_of_digits_is_dead_or_outweighs_the_others(digits):
     spread = extract(digits_cnn(NoParams()), digits[0])[0].std(0)
     assert spread.min() > 0.7

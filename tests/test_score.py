@@ -62,6 +62,14 @@ def test_the_same_images_score_the_same_in_every_form(folder: Path, form: str) -
     assert found["modes"] == expected["modes"]
 
 
+def test_an_array_file_is_what_it_begins_as_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "fakes.npz").symlink_to(folder / "fakes.npy")
+    (tmp_path / "fakes.npy").symlink_to(folder / "fakes.npz")
+    expected = scores(folder / "fakes.npy", folder / "reals")
+    assert scores(tmp_path / "fakes.npz", folder / "reals") == expected
+    assert scores(tmp_path / "fakes.npy", folder / "reals") == expected
+
+
 def test_a_folder_of_links_to_folders_holds_their_images(folder: Path, tmp_path: Path) -> None:
     """As `--dataset folder` reads it; whoever takes some classes of a large data set links to them."""
     (tmp_path / "few").mkdir()
@@ -152,7 +160,12 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         scores(folder / "fakes", folder / "statistics.npz", "fid,kid")
     with pytest.raises(DataError, match="give it as --against"):
         scores(folder / "statistics.npz", folder / "reals")
-    for broken, complaint in ((found.covariance[:3], "sigma of"), (found.covariance * np.nan, "not a number")):
+    for broken, complaint in (
+        (found.covariance[:3], "sigma of"),
+        (found.covariance * np.nan, "not a number"),
+        (np.linalg.cholesky(found.covariance), "no covariance"),
+        (-found.covariance, "no covariance"),
+    ):
         np.savez(folder / "broken.npz", mu=found.mean, sigma=broken)
         with pytest.raises(DataError, match=rf"broken\.npz holds .*{complaint}"):
             scores(folder / "fakes", folder / "broken.npz")

@@ -88,7 +88,7 @@ def open_pictures(
         return _of_run(path, root, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
-    readers = {".zip": _of_zip, ".npz": _of_npz, ".npy": _of_npy}
+    readers = {".zip": _of_zip, ".npz": _of_numpy, ".npy": _of_numpy}
     if path.suffix.lower() not in readers:
         raise DataError(f"{path} is no folder, .zip, .npz or .npy: name the folder that holds it")
     return readers[path.suffix.lower()](path)
@@ -123,6 +123,16 @@ def _of_sources(label: str, sources: Sequence[Source]) -> Pictures:
     return Pictures(label, len(sources), read)
 
 
+def _of_numpy(path: Path) -> Pictures | Statistics:
+    """Read what `np.save` or `np.savez` wrote, by how it begins; their suffixes are easily mixed up."""
+    try:
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"PK"
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}): make it again") from error
+    return _of_npz(path) if zipped else _of_npy(path)
+
+
 def _of_npz(path: Path) -> Pictures | Statistics:
     try:
         with path.open("rb") as file, np.load(file) as stored:
@@ -143,6 +153,8 @@ def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statist
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise DataError(f"{label} holds statistics that are infinite or not a number: make them again")
+    if covariance.diagonal().min() < 0 or not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()):
+        raise DataError(f"{label} holds a sigma that is no covariance: save a symmetric one, its diagonal above 0")
     return Statistics(label, Moments(mean, covariance, len(mean) + 1))
 
 

@@ -22,6 +22,8 @@ from ganzoo.errors import DataError
 from ganzoo.zoo.specs.datasets import ZipParams
 
 LABELS = "dataset.json"
+MOST_CLASSES = 1_000_000
+"""Labels beyond are numbers of something else, such as hashes; a network with as many classes fits nowhere."""
 
 
 def describe(params: ZipParams, root: Path) -> DataInfo:
@@ -127,7 +129,7 @@ def _labels(archive: ZipFile, members: list[str]) -> np.ndarray | None:
     if missing:
         raise DataError(f"{where} lacks labels for {len(missing)} of {len(keys)} images, first {missing[0]}: add them")
     labels = [pairs[key] for key in keys]
-    wrong = [label for label in labels if type(label) is not int or label < 0]
+    wrong = [label for label in labels if type(label) is not int or not 0 <= label < MOST_CLASSES]
     if wrong:
         raise DataError(f"{where}: label {wrong[0]!r} is not a class; number the classes 0, 1, 2, ...")
     return np.array(labels, np.int64)

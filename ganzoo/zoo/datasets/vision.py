@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +15,7 @@ from torchvision import datasets
 
 from ganzoo.api import Images, NoParams, Split
 from ganzoo.errors import DataError
-
-NETWORK_TIMEOUT = 30.0
-"""Seconds that a server may stay silent; behind a firewall the system's own limit is minutes."""
+from ganzoo.zoo.downloads import patience
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +71,7 @@ def _fetch(
     try:
         root.mkdir(parents=True, exist_ok=True)
         log.info("downloading %s to %s", source.__name__, folder)
-        with FileLock(root / f".{source.__name__}.lock"), _quiet(), _timeout():
+        with FileLock(root / f".{source.__name__}.lock"), _quiet(), patience():
             source(root, download=True)
     except Exception as error:  # torchvision, urllib, gzip and tarfile each raise their own
         missing = next((name for name in names if not (folder / name).is_file()), "a file")
@@ -109,14 +106,3 @@ def _quiet() -> Iterator[None]:
         warnings.catch_warnings(action="ignore"),
     ):
         yield
-
-
-@contextlib.contextmanager
-def _timeout() -> Iterator[None]:
-    """Give up on a server that stays silent; torchvision has no setting for it."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(NETWORK_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -21,6 +21,11 @@ from ganzoo.api import Extracted, Extractor, NoParams
 from ganzoo.errors import WeightsError
 
 WEIGHTS = Path(__file__).parent / "weights"
+CHUNK = 128
+"""Images a pass on a processor, however many the caller brings.
+
+The tensors of more are so large that glibc gives their memory back each time, and the system has to clear it anew.
+"""
 
 
 class Classifier(nn.Module):
@@ -116,11 +121,17 @@ class ClassifierExtractor:
         To a network of grey images, colour is grey by the mean of its channels; to one of colour images, grey is the
         same in each of them. So grey repeated to three channels is that grey again.
         """
+        found = [self._look(part) for part in images.split(CHUNK if images.device.type == "cpu" else len(images))]
+        return Extracted(*map(torch.cat, zip(*found, strict=True)))
+
+    def _look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map a few images to features and logits."""
         pixels = images.float()
         pixels = pixels.mean(1, keepdim=True) if self.channels == 1 else pixels.expand(-1, 3, -1, -1)
         if pixels.shape[-2:] != (self.size, self.size):
             pixels = F.interpolate(pixels, (self.size, self.size), mode="bilinear", antialias=True)
-        return self.network(normalise(pixels).contiguous(memory_format=torch.channels_last))
+        features, logits, _ = self.network(normalise(pixels).contiguous(memory_format=torch.channels_last))
+        return features, logits
 
 
 def normalise(images: Tensor) -> Tensor:

@@ -72,7 +72,23 @@ def dinov2(params: Dinov2Params) -> Extractor:
     import_timm()  # raises before a download of up to 4.5 GB
     if not path.exists():
         download(url, path, "the DINOv2 weights")
+        _keep_if_whole(path, url)
     return Dinov2Extractor(params.model, path)
+
+
+def _keep_if_whole(path: Path, url: str) -> None:
+    """Delete what came from a URL where it cannot be read: without a hash to expect, that alone tells half a file.
+
+    Raises:
+        WeightsError: it was deleted.
+    """
+    try:
+        read(path)
+    except Exception as error:  # a damaged pickle raises nearly anything
+        path.unlink()
+        raise WeightsError(
+            f"{url}: what came is cut short or something else ({summary(error)}), and was deleted; try again"
+        ) from error
 
 
 def prepare(images: Tensor) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
 
 from ganzoo.errors import WeightsError
+from ganzoo.zoo.downloads import patience
 
 
 def hub_path(url: str) -> Path:
@@ -23,11 +25,12 @@ def download(url: str, path: Path, what: str, sha256: str | None = None) -> None
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; RuntimeError: torch found another hash
+        with patience():
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256)
+    except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: torch found another hash
         raise WeightsError(
-            f"{path}: {what} are not there and cannot be downloaded ({error}); put a copy of {url} at that path, or "
-            "choose another feature network with --extractor NAME"
+            f"{path}: {what} are not there and cannot be downloaded ({summary(error)}); put a copy of {url} at that "
+            "path, or choose another feature network with --extractor NAME"
         ) from error
 
 
