@@ -124,6 +124,7 @@ def test_a_user_without_a_home_is_told_what_to_set(refused: Refused, monkeypatch
         ('model = "mlp"\nloss = "bce"\nseeds = -1', "suite.toml: seeds"),
         ('model = "mlp"\nloss = [3]', "suite.toml: loss"),
         ('model = "mlp"\nloss = "bce"\nout = "~nobody-at-all"', "suite.toml: out: ~nobody-at-all: no home folder"),
+        ('model = "mlp"\nloss = "bce"\ndataset = "folder:path=nowhere"', "suite.toml: dataset: path 'nowhere' does not"),
         ('model = "mlp"\nloss = "bce"\ndevice = "gpu"', "suite.toml: device: must be auto or cpu or cuda"),
     ],
 )
