@@ -26,7 +26,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
         if rows:
             print_table(plural, ["name", "summary", "paper", "distribution", "state"], rows)
     for damage in registry.damaged:
-        click.echo(f"broken distribution {damage.distribution} {damage.version}: {damage.reason}; reinstall it")
+        click.echo(f"broken distribution {damage.distribution} {damage.version}: {damage.reason}")
     if not registry.components:
         click.echo("nothing is installed, not even ganzoo's own components; run: pip install ganzoo-core")
 
