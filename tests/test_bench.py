@@ -166,6 +166,11 @@ def test_sample_draws_a_grid_or_a_folder_of_images(
     shown(capsys, monkeypatch, "sample", run, "--n", "3", "--seed", "5", "--out", tmp_path / "images")
     images = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "images").iterdir())]
     assert np.array_equal(images, gz.load(run).sample(3, seed=5)[:, 0])
+    monkeypatch.setattr("sys.argv", ["ganzoo", "sample", str(run), "--out", str(tmp_path / "grid.JPG")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "grid.JPG: pictures are written as .png; give NAME.png" in capsys.readouterr().err
+    assert not (tmp_path / "grid.JPG").exists()
 
 
 def test_a_loaded_run_draws_what_its_seed_says(bench: tuple[Path, str]) -> None:

@@ -684,7 +684,7 @@ def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
 
 
 def test_a_folder_is_no_suite(tmp_path):
-    with pytest.raises(SuiteError, match="is a folder; name a suite file, e.g. "):
+    with pytest.raises(SuiteError, match=r"is a folder; name a suite file, e\.g\. "):
         ganzoo.plan(tmp_path)
 
 

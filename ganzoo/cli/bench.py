@@ -77,8 +77,10 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
     help="Runs at a time; default: as the engine has it, here one a core, or one on a GPU.",
 )
 @click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
-@click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
+@click.option("--out", type=click.Path(), help="Results folder; default runs/<names>-<hash>.")
+@click.option(
+    "--data-root", type=click.Path(), help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data."
+)
 @click.option("--only-from", multiple=True, help="Distributions that may take part, e.g. ganzoo-core; default: all.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its reasons, and train nothing.")
 def bench(suite: Path | None, dry_run: bool, only_from: tuple[str, ...], **flags: Any) -> None:
@@ -121,9 +123,17 @@ def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -
         key, equals, value = pair.partition("=")
         if not equals:
             raise ParameterError(f'--recipe: "{pair}" is not key=value, e.g. generator_lr=1e-4')
-        values[key.strip()] = value.strip()
-    values |= {"steps": steps} if steps is not None else {}
-    return values | ({"batch_size": batch_size} if batch_size is not None else {})
+        _set(values, key.strip(), value.strip())
+    for key, value in (("steps", steps), ("batch_size", batch_size)):
+        if value is not None:
+            _set(values, key, value)
+    return values
+
+
+def _set(values: dict[str, str], key: str, value: str) -> None:
+    if key in values:
+        raise ParameterError(f"--recipe: {key} is given twice, as {values[key]} and as {value}")
+    values[key] = value
 
 
 def show_summary(summary: Summary) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ganzoo.data.locate import EXTENSIONS
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.results.picture import save_grid, save_images, save_scatter
 from ganzoo.results.store import write_atomically
@@ -47,11 +48,13 @@ def _writer(out: Path, points: bool) -> Callable[[Path, Any], None]:
     """Return what writes samples to a place, by what the place is called.
 
     Raises:
-        ParameterError: points have no images to fill a folder with.
+        ParameterError: no picture is written in that form, or points have no images to fill a folder with.
     """
     form = out.suffix.lower()
     if form == ".npy":
         return _save_array
+    if form in EXTENSIONS - {".png"}:
+        raise ParameterError(f"--out {out}: pictures are written as .png; give NAME.png, NAME.npy or a folder's name")
     if points and form != ".png":
         raise ParameterError(
             f"--out {out} would be a folder of images, and this run draws points: give NAME.npy for an array, or "

@@ -24,7 +24,8 @@ def show(name: str) -> None:
     found = [one for one in registry.components if name in (one.name, one.full_name)]
     if not found:
         known = {one.full_name if "/" in name else one.name for one in registry.components}
-        raise UnknownComponentError(f'nothing is called "{name}"{did_you_mean(name, known)} (ganzoo list shows all)')
+        near = did_you_mean(name.partition(":")[0], known)  # parameters are no part of the name
+        raise UnknownComponentError(f'nothing is called "{name}"{near} (ganzoo list shows all)')
     for component in found:
         _show(component)
 

@@ -75,8 +75,8 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
         candidates = list(_candidates(registry, product, request))
         if len(candidates) > 1 and (product.name or product.published):
             raise product.place.refuse(
-                f"{product.name or 'it'} makes {len(candidates)} combinations, and a name or a published row is of one; "
-                "split it into a [[combination]] for each"
+                f"{product.name or 'it'} makes {len(candidates)} combinations, and a name or a published row is "
+                "of one; split it into a [[combination]] for each"
             )
         for data, chosen in candidates:
             name = product.name or _name(data, chosen, several)

@@ -48,7 +48,7 @@ class Product:
     name: str = ""
     """What its one combination is called in tables; empty: its components' names."""
     published: Published | None = None
-    place: Place = Place("")
+    place: Place = field(default_factory=lambda: Place(""))
     """Where it was written."""
 
 
