@@ -146,7 +146,9 @@ def test_report_formats_agree(
     bench: tuple[Path, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {form: shown(capsys, monkeypatch, "report", bench[0], "--format", form) for form in ("json", "csv", "md")}
-    (table,) = json.loads(texts["json"])["tables"]
+    found = json.loads(texts["json"])
+    assert set(found) == {"tables", "environments", "plugins", "pending"}  # as docs/command-line.md says
+    (table,) = found["tables"]
     (line,) = csv.DictReader(io.StringIO(texts["csv"]))
     mean, sd = (table["rows"][0]["last"]["fid"][key] for key in ("mean", "sd"))
     assert (float(line["FD-digits-cnn last"]), float(line["FD-digits-cnn last sd"])) == (mean, sd)

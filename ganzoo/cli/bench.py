@@ -52,12 +52,14 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option(
     "--metrics", multiple=True, help=f"Of {', '.join(METRICS)}; the first orders the table. Default: the dataset's."
 )
-@click.option("--seeds", help="How many (3) or which (0,7,9); default 1.")
-@click.option("--steps", help="Generator steps; short for --recipe steps=...")
-@click.option("--batch-size", help="Images a player step; short for --recipe batch_size=...")
+@click.option("--seeds", metavar="N", help="How many (3) or which (0,7,9); default 1.")
+@click.option("--steps", metavar="N", help="Generator steps; short for --recipe steps=...")
+@click.option("--batch-size", metavar="N", help="Images a player step; short for --recipe batch_size=...")
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
-@click.option("--samples", help="Generated images a score; default: as many as held-out real ones, at most 10,000.")
-@click.option("--evaluations", help="Evaluations during training; default 5.")
+@click.option(
+    "--samples", metavar="N", help="Generated images a score; default: as many as held-out real ones, at most 10,000."
+)
+@click.option("--evaluations", metavar="N", help="Evaluations during training; default 5.")
 @click.option(
     "--engine", shell_complete=names("engine"), help="What carries the runs out; default local: processes here."
 )
@@ -69,7 +71,9 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
     "compiled besides (compiled); default auto, the fastest that leaves the numbers alone.",
 )
 @click.option(
-    "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
+    "--precision",
+    type=click.Choice(CHOICES["precision"]),
+    help="Of training; scores are always in fp32. Default auto, fp32.",
 )
 @click.option(
     "--jobs",

@@ -18,18 +18,25 @@ from ganzoo.results.store import write_atomically
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="Images, or points.")
+@click.option("--n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
     help="A .png for one picture of all, a .npy for an array, else a folder of images.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the latents.")
-@click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Checkpoint.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Where.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents.")
+@click.option(
+    "--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which checkpoint."
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute."
+)
 def sample(run: Path, *, count: int, out: Path, seed: int, which: str, device: str) -> None:
-    """Draw images, or points, from RUN, the folder of a finished run (a combination's seed-N)."""
+    """Draw images, or points, from a trained run.
+
+    RUN is the folder of a finished run: a combination's seed-N in a results folder.
+    """
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (torch)
 
     sampler = Sampler.load(run, which, device)

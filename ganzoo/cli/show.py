@@ -19,7 +19,10 @@ from ganzoo.registry.lookup import Component, installed, source_of
 @click.command()
 @click.argument("name", shell_complete=names())
 def show(name: str) -> None:
-    """Show one component: parameters, recipe, what it needs and excludes, paper, and where its code lies."""
+    """Show one component, and all that it declares.
+
+    Parameters, recipe, what it needs and excludes, paper, and where its code lies.
+    """
     registry = installed()
     found = [one for one in registry.components if name in (one.name, one.full_name)]
     if not found:
