@@ -49,7 +49,7 @@ def troubles() -> list[str]:
         for one in registry.components
         if one.state not in ("ok", "disabled")
     ]
-    found += [f"distribution {one.distribution} is damaged: {one.reason}; reinstall it" for one in registry.damaged]
+    found += [f"distribution {one.distribution} {one.version} is broken: {one.reason}" for one in registry.damaged]
     known = {name for one in registry.components for name in (one.name, one.full_name, one.distribution)}
     distributions = {entry.distribution for entry in scan()[0]}
     for variable, names in ((DISABLE, known | distributions), (ONLY_FROM, distributions)):
@@ -129,7 +129,10 @@ def _plugins() -> Section:
     for name in dict.fromkeys(one.distribution for one in components):
         own = [one for one in components if one.distribution == name]
         found[f"{name} {own[0].version}"] = f"{_brings(own)}; {_content(name)}"
-    return found | {f"{one.distribution} {one.version}": f"damaged: {one.reason}" for one in installed().damaged}
+    for one in installed().damaged:
+        key = f"{one.distribution} {one.version}"
+        found[key] = "; ".join([*filter(None, [found.get(key)]), f"broken: {one.reason}"])
+    return found
 
 
 def _brings(components: list[Component]) -> str:

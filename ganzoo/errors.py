@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMED = 24
+"""Known names that an error lists; more of them hide what it says, and `ganzoo list` has those of components."""
+
 
 class GanzooError(Exception):
     """The base of every error that a user can mend; the command line prints it on one line and exits with 2."""
@@ -67,13 +70,13 @@ class RenamedWarning(FutureWarning):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `'; did you mean "x"?'` for the nearest known name, or a list of the known names."""
+    """Return `'; did you mean "x"?'` for the nearest known name, or a list of the known names where they are few."""
     known = sorted(known)
     swapped = [one for one in known if sorted(one) == sorted(name)]  # two letters in the other's place: modle
     near = swapped or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f'; did you mean "{near[0]}"?'
-    return f"; known: {', '.join(known)}" if known else ""
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= MOST_NAMED else ""
 
 
 def one_line(error: BaseException) -> str:

@@ -157,7 +157,9 @@ def test_report_formats_agree(
     bench: tuple[Path, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {form: shown(capsys, monkeypatch, "report", bench[0], "--format", form) for form in ("json", "csv", "md")}
-    (table,) = json.loads(texts["json"])["tables"]
+    found = json.loads(texts["json"])
+    assert set(found) == {"tables", "environments", "plugins", "pending"}  # as docs/command-line.md says
+    (table,) = found["tables"]
     (line,) = csv.DictReader(io.StringIO(texts["csv"]))
     mean, sd = (table["rows"][0]["last"]["fid"][key] for key in ("mean", "sd"))
     assert (float(line["FD-digits-cnn last"]), float(line["FD-digits-cnn last sd"])) == (mean, sd)
@@ -177,6 +179,11 @@ def test_sample_draws_a_grid_or_a_folder_of_images(
     shown(capsys, monkeypatch, "sample", run, "--n", "3", "--seed", "5", "--out", tmp_path / "images")
     images = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "images").iterdir())]
     assert np.array_equal(images, gz.load(run).sample(3, seed=5)[:, 0])
+    monkeypatch.setattr("sys.argv", ["ganzoo", "sample", str(run), "--out", str(tmp_path / "grid.JPG")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "grid.JPG: pictures are written as .png; give NAME.png" in capsys.readouterr().err
+    assert not (tmp_path / "grid.JPG").exists()
 
 
 def test_a_loaded_run_draws_what_its_seed_says(bench: tuple[Path, str]) -> None:

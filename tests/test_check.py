@@ -14,7 +14,7 @@ from wrong_engines import ENDLESS, ENGINES
 from wrong_plugins import PLUGINS, PLURAL, Wrong, modules
 
 from ganzoo.cli.main import cli
-from ganzoo.errors import ParameterError, UnknownComponentError
+from ganzoo.errors import BrokenPluginError, ParameterError, UnknownComponentError
 from ganzoo.registry.lookup import installed
 from ganzoo.testing import conformance
 from ganzoo.testing.rehearsal import partners
@@ -210,7 +210,7 @@ def test_parameters_can_be_given():
         (["bse"], UnknownComponentError, 'did you mean "bce"'),
         (["bce:x=1"], ParameterError, 'no parameter "x"'),
         (["./tests"], UnknownComponentError, "pyproject.toml is missing"),
-        (["./no-such-folder"], UnknownComponentError, "nothing is called"),
+        (["./no-such-folder"], UnknownComponentError, "./no-such-folder: no such folder"),
     ],
 )
 def test_what_cannot_be_checked_is_said(words: list[str], error: type[Exception], says: str, monkeypatch):
@@ -239,6 +239,16 @@ def test_a_folder_is_checked_without_being_installed(tmp_path, monkeypatch):
     code, shown = run(f"{tmp_path}/", "--alone")
     assert (code, shown.splitlines()[0]) == (0, "loss local, from ganzoo-local 0.3")
     installed.cache_clear()
+
+
+def test_a_misspelt_group_in_a_plugins_folder_is_named_beside_right_ones(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "ganzoo-local"\n[project.entry-points."ganzoo.losses"]\nlocal = "local_spec:SPEC"\n'
+        '[project.entry-points."ganzoo.trick"]\nother = "local_spec:OTHER"\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(BrokenPluginError, match=r'"ganzoo.trick" is no group .*; did you mean "ganzoo.tricks"\?'):
+        run(f"{tmp_path}/")
 
 
 # pytest --------------------------------------------------------------------------------------------------------------

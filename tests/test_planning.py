@@ -503,6 +503,10 @@ def test_how_to_run_comes_from_flags_over_the_suite(suite):
     [
         ("modle = 1", SuiteError, 'unknown key "modle"; did you mean "model"?'),
         ("steps = 100", SuiteError, 'unknown key "steps"; did you mean "recipe.steps"?'),
+        ("batch-size = 8", SuiteError, 'unknown key "batch-size"; did you mean "recipe.batch_size"?'),
+        ('name = "a"', SuiteError, 'unknown key "name"; it belongs below a [[combination]]'),
+        ("metrics = []", SuiteError, "metrics: names no metric; write one of fid, is, "),
+        ('out = "a\\u0000b"', SuiteError, "out: must be the path of a folder, not 'a\\x00b'"),
         ("[recipe]\nsteps_ = 1", SuiteError, 'unknown key "recipe.steps_"; did you mean "steps"?'),
         ("recipe = 1", SuiteError, "recipe must be a table, written [recipe], not 1"),
         ('[recipe]\nsteps = "many"', SuiteError, 'recipe.steps takes int, not "many"'),
@@ -595,7 +599,7 @@ def test_flags_override_every_combination(suite):
         ("recipe = {steps = 0}", "combination 1.recipe.steps must be at least 1, not 0"),
         ('loss = "bcee"', 'combination 1.loss: no loss "bcee"; did you mean "bce"?'),
         ("loss = []", "combination 1.loss: names nothing"),
-        ("name = 5", "combination 1.name: must be one line of text, not 5"),
+        ("name = 5", "combination 1.name: must be one line of text without control characters, not 5"),
         ('published = {source = "x"}', "combination 1.published: Object missing required field `scores`"),
         (
             'published = {source = "x", scores = {fdi = 1.0}, extractor = "e", samples = 5, reference = "r"}',
@@ -605,7 +609,34 @@ def test_flags_override_every_combination(suite):
             'published = {source = "x", scores = {fid = nan}, extractor = "e", samples = 5, reference = "r"}',
             "combination 1.published: scores.fid is nan, which nobody printed; leave it out",
         ),
-        ('name = "both"\nmodel = ["mlp", "dcgan"]', "both: a name and a published row are of one combination"),
+        ("published = 5", "combination 1.published: must be a table, headed [combination.published], not 5"),
+        (
+            'published = {source = "x", scores = {}, extractor = "e", samples = 5, reference = "r"}',
+            "combination 1.published: Expected `object` of length >= 1 - at `$.scores`",
+        ),
+        ('name = "\\u001b[31m"', "combination 1.name: must be one line of text without control characters"),
+        ('name = "a\\u2028b"', "combination 1.name: must be one line of text without control characters"),
+        (
+            'name = "both"\nmodel = ["mlp", "dcgan"]',
+            "combination 1: both makes 2 combinations, and a name or a published row is of one",
+        ),
+        (
+            'model = ["mlp", "dcgan"]\n'
+            'published = {source = "x", scores = {fid = 1.0}, extractor = "e", samples = 5, reference = "r"}',
+            "combination 1: it makes 2 combinations, and a name or a published row is of one",
+        ),
+        (
+            'name = "a"\n[[combination]]\nname = "a"\nloss = "hinge"',
+            'combination 2: another combination is called "a", too; give each a name of its own',
+        ),
+        (
+            "[[combination]]\nrecipe = {steps = 5}",
+            'combination 2: another combination is called "dcgan + bce", too; give each a name of its own',
+        ),
+        ("[[combination]]", "combination 2: the grid holds dcgan + bce twice"),
+        ('trick = ["ema", "ema"]', "combination 1.trick: the trick ganzoo-core/ema is named twice"),
+        ("steps = 5", 'unknown key "combination 1.steps"; did you mean "recipe.steps"?'),
+        ('device = "cpu"', 'unknown key "combination 1.device"; it belongs at the top of the file'),
     ],
 )
 def test_a_bad_combination_names_its_number_and_key(suite, text, message):
@@ -621,8 +652,16 @@ def test_combinations_are_a_list(suite):
 
 
 def test_a_suite_without_a_loss_says_how_to_add_one(suite):
-    with pytest.raises(ParameterError, match=r"which loss\? add --loss NAME, or loss = \.\.\. in a suite file"):
+    said = r"which loss\? add --loss NAME, or loss = \.\.\. in a suite file"
+    with pytest.raises(SuiteError, match=rf"suite.toml: {said}"):
         ganzoo.plan(suite('model = "dcgan"'))
+    with pytest.raises(SuiteError, match=rf"suite.toml: combination 2: {said}"):
+        ganzoo.plan(suite('model = "dcgan"\n[[combination]]\nloss = "bce"\n[[combination]]\nname = "none"'))
+
+
+def test_a_suite_may_begin_with_a_byte_order_mark(suite):
+    without = ganzoo.plan(suite(GRID)).runs
+    assert ganzoo.plan(suite(f"\ufeff{GRID}")).runs == without
 
 
 @pytest.mark.parametrize(
@@ -630,7 +669,8 @@ def test_a_suite_without_a_loss_says_how_to_add_one(suite):
     [
         (b"model = ", "not valid TOML: "),
         (b"samples = " + b"9" * 5000, "not valid TOML: "),
-        (b"\xff\xfe", "cannot be read: "),
+        (b"a = " + b"[" * 3000, "not valid TOML: "),
+        (b"# \xff\xfe", "is not in UTF-8, from byte 2 on; save it in UTF-8"),
         (None, "no such suite file"),
     ],
 )
@@ -644,7 +684,7 @@ def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
 
 
 def test_a_folder_is_no_suite(tmp_path):
-    with pytest.raises(SuiteError, match="cannot be read"):
+    with pytest.raises(SuiteError, match=r"is a folder; name a suite file, e\.g\. "):
         ganzoo.plan(tmp_path)
 
 

@@ -295,8 +295,19 @@ def test_the_doctor_names_what_is_wrong(sphere, make_distribution, monkeypatch):
         "loss ganzoo-sphere/sphere 1.0 is broken: importing sphere:SPEC raised OSError: no disk" in line
         for line in troubles
     )
-    assert any(line.startswith("    distribution foreign is damaged: ") for line in troubles)
+    assert any(line.startswith("    distribution foreign 3.2 is broken: ") for line in troubles)
     assert not any("hinge" in line for line in troubles)
+
+
+def test_the_doctor_names_a_misspelt_group_beside_right_ones(make_distribution):
+    groups = {"ganzoo.losses": {"sphere": "sphere:SPEC"}, "ganzoo.trick": {"cube": "sphere:SPEC"}}
+    make_distribution("ganzoo-sphere", groups, {"sphere": SPEC.format(more="")})
+    code, shown = doctor()
+    slip = '"ganzoo.trick" is no group of entry points that this ganzoo reads; did you mean "ganzoo.tricks"?'
+    assert code == 1
+    assert f"    distribution ganzoo-sphere 1.0 is broken: {slip}" in shown.splitlines()
+    (own,) = [line for line in shown.splitlines() if line.startswith("    ganzoo-sphere 1.0: 1 loss; content sha256 ")]
+    assert own.endswith(f"; broken: {slip}")
 
 
 def test_what_the_doctor_cannot_find_out_stops_nothing(monkeypatch):

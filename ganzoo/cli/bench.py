@@ -52,12 +52,14 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option(
     "--metrics", multiple=True, help=f"Of {', '.join(METRICS)}; the first orders the table. Default: the dataset's."
 )
-@click.option("--seeds", help="How many (3) or which (0,7,9); default 1.")
-@click.option("--steps", help="Generator steps; short for --recipe steps=...")
-@click.option("--batch-size", help="Images a player step; short for --recipe batch_size=...")
+@click.option("--seeds", metavar="N", help="How many (3) or which (0,7,9); default 1.")
+@click.option("--steps", metavar="N", help="Generator steps; short for --recipe steps=...")
+@click.option("--batch-size", metavar="N", help="Images a player step; short for --recipe batch_size=...")
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
-@click.option("--samples", help="Generated images a score; default: as many as held-out real ones, at most 10,000.")
-@click.option("--evaluations", help="Evaluations during training; default 5.")
+@click.option(
+    "--samples", metavar="N", help="Generated images a score; default: as many as held-out real ones, at most 10,000."
+)
+@click.option("--evaluations", metavar="N", help="Evaluations during training; default 5.")
 @click.option(
     "--engine", shell_complete=names("engine"), help="What carries the runs out; default local: processes here."
 )
@@ -69,7 +71,9 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
     "compiled besides (compiled); default auto, the fastest that leaves the numbers alone.",
 )
 @click.option(
-    "--precision", type=click.Choice(CHOICES["precision"]), help="Of convolutions in training; default auto, fp32."
+    "--precision",
+    type=click.Choice(CHOICES["precision"]),
+    help="Of training; scores are always in fp32. Default auto, fp32.",
 )
 @click.option(
     "--jobs",
@@ -77,8 +81,10 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
     help="Runs at a time; default: as the engine has it, here one a core, or one on a GPU.",
 )
 @click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Results folder; default runs/<names>-<hash>.")
-@click.option("--data-root", help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data.")
+@click.option("--out", type=click.Path(), help="Results folder; default runs/<names>-<hash>.")
+@click.option(
+    "--data-root", type=click.Path(), help="Folder of datasets; default $GANZOO_DATA, or ~/.cache/ganzoo/data."
+)
 @click.option("--only-from", multiple=True, help="Distributions that may take part, e.g. ganzoo-core; default: all.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its reasons, and train nothing.")
 def bench(suite: Path | None, dry_run: bool, only_from: tuple[str, ...], **flags: Any) -> None:
@@ -121,9 +127,17 @@ def _recipe(pairs: tuple[str, ...], steps: str | None, batch_size: str | None) -
         key, equals, value = pair.partition("=")
         if not equals:
             raise ParameterError(f'--recipe: "{pair}" is not key=value, e.g. generator_lr=1e-4')
-        values[key.strip()] = value.strip()
-    values |= {"steps": steps} if steps is not None else {}
-    return values | ({"batch_size": batch_size} if batch_size is not None else {})
+        _set(values, key.strip(), value.strip())
+    for key, value in (("steps", steps), ("batch_size", batch_size)):
+        if value is not None:
+            _set(values, key, value)
+    return values
+
+
+def _set(values: dict[str, str], key: str, value: str) -> None:
+    if key in values:
+        raise ParameterError(f"--recipe: {key} is given twice, as {values[key]} and as {value}")
+    values[key] = value
 
 
 def show_summary(summary: Summary) -> None:

@@ -33,10 +33,11 @@ COLOURS = {"passed": "green", "failed": "red", "expected": "yellow", "unexpected
 @click.option("--list", "listed", is_flag=True, help="List the checks, and why each is there, and check nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a check.")
 def check(what: tuple[str, ...], *, alone: bool, listed: bool, as_json: bool) -> None:
-    """Check components that are installed, or all that a plugin's folder brings.
+    """Check a component, or all that a plugin's folder brings.
 
-    NAME takes parameters, which make a large network small: biggan:width=8. The exit code is 0 where all is well, 1
-    where a check failed, and 2 where there is nothing to check.
+    NAME is of a component that is installed; FOLDER has a slash in it, or is a dot. NAME takes parameters, which make a
+    large network small: biggan:width=8. The exit code is 0 where all is well, 1 where a check failed, and 2 where there
+    is nothing to check.
     """
     if listed:
         _list(as_json)

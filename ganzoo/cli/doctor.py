@@ -9,11 +9,12 @@ import click
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def doctor(as_json: bool) -> None:
-    """Print versions, devices, weights with their hashes, folders, plugins and their states, and what is wrong.
+    """Print what is wrong, and what a bug report needs.
 
-    The exit code is 1 where something is wrong.
+    Versions, devices, folders, weights with their hashes, plugins and their states. The exit code is 1 where
+    something is wrong.
     """
     from ganzoo.diagnosis import diagnose, troubles  # noqa: PLC0415
 

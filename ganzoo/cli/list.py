@@ -12,10 +12,14 @@ from ganzoo.registry.lookup import PLURALS, Component, Registry, installed
 
 
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice(list(PLURALS)))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for machines.")
+@click.argument("kind", required=False, metavar="[KIND]", type=click.Choice(list(PLURALS)))
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a component.")
 def list_command(kind: str | None, as_json: bool) -> None:
-    """List the installed architectures, losses, tricks, datasets, extractors and engines."""
+    """List what is installed, and whether it works.
+
+    KIND is architectures, losses, tricks, datasets, extractors (feature networks of scores) or engines; without it,
+    all are listed.
+    """
     registry = installed()
     components = [one for one in registry.components if kind is None or one.kind == PLURALS[kind]]
     if as_json:
@@ -26,7 +30,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
         if rows:
             print_table(plural, ["name", "summary", "paper", "distribution", "state"], rows)
     for damage in registry.damaged:
-        click.echo(f"broken distribution {damage.distribution} {damage.version}: {damage.reason}; reinstall it")
+        click.echo(f"broken distribution {damage.distribution} {damage.version}: {damage.reason}")
     if not registry.components:
         click.echo("nothing is installed, not even ganzoo's own components; run: pip install ganzoo-core")
 

@@ -81,7 +81,8 @@ def main() -> None:
     except (click.exceptions.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "ganzoo"
+        typed = sys.argv[1] if sys.argv[1:] and sys.argv[1] in COMMANDS else ""
+        command = error.ctx.command_path if error.ctx else f"ganzoo {typed}".rstrip()
         _fail(f"{error.format_message().rstrip('.')} (see: {command} --help)", 2)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
@@ -97,5 +98,5 @@ def _warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
 
 def _fail(message: str, code: int) -> NoReturn:
     """End with a message on one line, whatever it quotes."""
-    click.echo(f"ganzoo: {' '.join(message.splitlines())}", err=True)
+    click.echo(f"ganzoo: {' '.join(line.strip() for line in message.splitlines())}", err=True)
     sys.exit(code)

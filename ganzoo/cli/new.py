@@ -14,21 +14,22 @@ from ganzoo.scaffold.names import checked, warnings
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(list(PLURALS.values())))
+@click.argument("kind", metavar="KIND", type=click.Choice(list(PLURALS.values())))
 @click.argument("name")
 @click.option(
     "--in", "parent", type=click.Path(path_type=Path), default=Path(), help="Where its folder goes; default ."
 )
 @click.option("--author", default="", help="Who wrote it, for pyproject.toml and the licence.")
 @click.option(
-    "--license", "licence", type=click.Choice(LICENCES), default=LICENCES[0], show_default=True, help="Or none."
+    "--license", "licence", type=click.Choice(LICENCES), default=LICENCES[0], show_default=True, help="Its licence."
 )
 @click.option("--dry-run", is_flag=True, help="Show the files, and write nothing.")
 def new(kind: str, name: str, *, parent: Path, author: str, licence: str, dry_run: bool) -> None:
-    """Write a plugin with a new architecture, loss, trick, dataset, extractor or engine.
+    """Write a plugin that works, to be changed into yours.
 
-    NAME is what users will type. The plugin is an ordinary Python package in a folder of its own: it installs, passes
-    ganzoo check and trains as it is, and its one file that does the work waits for yours.
+    KIND is architecture, loss, trick, dataset, extractor or engine. NAME is what users will type. The plugin is an
+    ordinary Python package in a folder of its own: it installs, passes ganzoo check and trains as it is, and its one
+    file that does the work waits for yours.
     """
     names = checked(cast("Kind", kind), name)
     for warning in warnings(names):

@@ -13,10 +13,13 @@ from ganzoo.results.tables import FORMATS
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Markdown, CSV, LaTeX or JSON.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), help="Print Markdown, CSV, LaTeX or JSON instead.")
 @click.option("--split", is_flag=True, help="A table for each protocol, instead of refusing several.")
 def report(runs: tuple[Path, ...], form: str | None, split: bool) -> None:
-    """Print the table of results folders, which must have been scored under one protocol."""
+    """Print the table of finished runs again.
+
+    RUNS are results folders (--out of ganzoo bench), which must have been scored under one protocol.
+    """
     summary = summarise(runs, split)
     if form:
         click.echo(FORMATS[form](summary), nl=False)

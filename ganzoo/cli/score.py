@@ -19,10 +19,14 @@ from ganzoo.evaluate.metrics import METRICS
 @click.option("--extractor", shell_complete=names("extractor"), help="Feature network; default: their dataset's.")
 @click.option("--metrics", help=f"Of {', '.join(METRICS)}; default: their dataset's.")
 @click.option("--samples", type=click.IntRange(min=2), help="Images that a run draws; default: as its own scores.")
-@click.option("--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="A run's state.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where.")
+@click.option(
+    "--which", type=click.Choice(["best", "last"]), default="best", show_default=True, help="Which checkpoint of a run."
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
+)
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of datasets; default as in ganzoo bench.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def score(
     fakes: tuple[str, ...], *, against: str | None, extractor: str | None, metrics: str | None, samples: int | None,
     which: str, device: str, data_root: Path | None, as_json: bool,

@@ -19,12 +19,16 @@ from ganzoo.registry.lookup import Component, installed, source_of
 @click.command()
 @click.argument("name", shell_complete=names())
 def show(name: str) -> None:
-    """Show one component: parameters, recipe, what it needs and excludes, paper, and where its code lies."""
+    """Show one component, and all that it declares.
+
+    Parameters, recipe, what it needs and excludes, paper, and where its code lies.
+    """
     registry = installed()
     found = [one for one in registry.components if name in (one.name, one.full_name)]
     if not found:
         known = {one.full_name if "/" in name else one.name for one in registry.components}
-        raise UnknownComponentError(f'nothing is called "{name}"{did_you_mean(name, known)} (ganzoo list shows all)')
+        near = did_you_mean(name.partition(":")[0], known)  # parameters are no part of the name
+        raise UnknownComponentError(f'nothing is called "{name}"{near} (ganzoo list shows all)')
     for component in found:
         _show(component)
 

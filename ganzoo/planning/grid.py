@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ganzoo.api import DataInfo, DatasetSpec, Setting
-from ganzoo.errors import IncompatibleError, ParameterError, SuiteError
+from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.choice import choose, part
 from ganzoo.planning.extractor import check_metrics, check_sight, choose_extractor, own_extractor, served
@@ -74,20 +74,24 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
     for product in request.products:
         candidates = list(_candidates(registry, product, request))
         if len(candidates) > 1 and (product.name or product.published):
-            raise SuiteError(
-                f"{product.name or product.published}: a name and a published row are of one combination, "
-                f"and this table makes {len(candidates)}"
+            raise product.place.refuse(
+                f"{product.name or 'it'} makes {len(candidates)} combinations, and a name or a published row is "
+                "of one; split it into a [[combination]] for each"
             )
         for data, chosen in candidates:
             name = product.name or _name(data, chosen, several)
             reasons, run = _combine(name, chosen, data, product.layers)
             if run is not None and run.id in names:
                 if names[run.id] == name:
-                    raise ParameterError(f"the grid holds {name} twice; name each component once")
+                    raise product.place.refuse(f"the grid holds {name} twice; name each component once")
                 reasons, run = [f"with what the plan settled, it is {names[run.id]} again"], None
             if run is None:
                 refusals.append(Refusal(name, tuple(reasons)))
                 continue
+            if name in names.values():
+                raise product.place.refuse(
+                    f'another combination is called "{name}", too; give each a name of its own, as in name = "..."'
+                )
             names[run.id] = name
             runs += [msgspec.structs.replace(run, seed=seed) for seed in request.seeds]
             if product.published:
@@ -122,9 +126,10 @@ def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, 
     fixed = choose(registry, "trick", product.trick)
     ablated = choose(registry, "trick", product.ablate)
     names = [trick.component.full_name for trick in (*fixed, *ablated)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ParameterError(f"the trick {twice} is named twice; each trick can be used once in a combination")
+    for number, asked in enumerate((*product.trick, *product.ablate)):
+        if names[number] in names[:number]:
+            said = f"the trick {names[number]} is named twice; each trick can be used once in a combination"
+            raise asked.place.refuse(said)
     for size in range(len(ablated) + 1):
         for subset in itertools.combinations(ablated, size):
             yield (*fixed, *subset)
@@ -134,7 +139,8 @@ def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
     (chosen,) = choose(registry, "dataset", [asked])
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
-    info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
+    with asked.place.blamed():
+        info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
     extractor = choose_extractor(registry, request.extractor, own_extractor(chosen))
     check_sight(chosen.name, info.dtype == "float32", extractor)
     metrics = request.metrics or (served(spec.metrics, extractor) if request.extractor else spec.metrics)

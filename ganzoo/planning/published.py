@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -19,11 +20,11 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     source: str
     """Who printed them, and where."""
-    scores: dict[str, float]
+    scores: Annotated[dict[str, float], msgspec.Meta(min_length=1)]
     """By the key of a column: fid, is, kid, modes, kl, quality, ..."""
     extractor: str
     """The feature network in ganzoo's terms, e.g. `inception:protocol=tf-compat`."""
-    samples: int
+    samples: Annotated[int, msgspec.Meta(ge=1)]
     """Generated images."""
     reference: str
     """The real images, e.g. `the train split`."""
@@ -48,6 +49,8 @@ def read_published(value: Any, place: Place) -> Published:
     Raises:
         GanzooError: a field is missing, unknown or of the wrong type, or a score has no such column or is no number.
     """
+    if not isinstance(value, Mapping):
+        raise place.refuse(f"must be a table, headed [combination.published], not {value!r}")
     try:
         found = msgspec.convert(value, Published)
     except msgspec.ValidationError as error:

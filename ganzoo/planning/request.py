@@ -48,6 +48,8 @@ class Product:
     name: str = ""
     """What its one combination is called in tables; empty: its components' names."""
     published: Published | None = None
+    place: Place = field(default_factory=lambda: Place(""))
+    """Where it was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +99,10 @@ def make_request(flags: Values, suite: Values | None = None, file: Path | None =
 def _product(flags: Values, suite: Values, file: Path | None, number: int, table: Values) -> Product:
     """Return the combinations of one `[[combination]]` table, or of a suite or flags that have none."""
     merged = merge(flags, suite, file, number, table)
+    place = Place(f"combination {number}" if "combination" in suite else "", file)
     for key in ("model", "loss"):
         if key not in merged:
-            raise ParameterError(f"which {key}? add --{key} NAME, or {key} = ... in a suite file (see: ganzoo list)")
+            raise place.refuse(f"which {key}? add --{key} NAME, or {key} = ... in a suite file (see: ganzoo list)")
     fields: dict[str, Any] = {key: _components(*merged[key]) for key in GRID_KEYS if key in merged}
     if "name" in merged:
         fields["name"] = _name(*merged["name"])
@@ -107,7 +110,7 @@ def _product(flags: Values, suite: Values, file: Path | None, number: int, table
         fields["published"] = read_published(*merged["published"])
     places = ((suite, "recipe", file), (table, f"combination {number}.recipe", file), (flags, "recipe", None))
     layers = (_layer(values.get("recipe"), Place(key, written)) for values, key, written in places)
-    return Product(**fields, layers=tuple(layer for layer in layers if layer))
+    return Product(**fields, layers=tuple(layer for layer in layers if layer), place=place)
 
 
 def _layer(values: Any, place: Place) -> Layer | None:
@@ -123,8 +126,8 @@ def _layer(values: Any, place: Place) -> Layer | None:
 
 
 def _name(value: Any, place: Place) -> str:
-    if not isinstance(value, str) or not value.strip() or "\n" in value:
-        raise place.refuse(f"must be one line of text, not {value!r}")
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise place.refuse(f"must be one line of text without control characters, not {value!r}")
     return value.strip()
 
 
@@ -161,6 +164,8 @@ def metric_names(value: Any, place: Place) -> tuple[str, ...]:
     """
     items = cast("Iterable[Any]", value if isinstance(value, list | tuple) else [value])
     names = tuple(dict.fromkeys(name.strip().lower() for item in items for name in str(item).split(",")))
+    if not names:
+        raise place.refuse(f"names no metric; write one of {', '.join(METRICS)}, or leave it out")
     for name in names:
         if name not in METRICS:
             raise place.refuse(f'no metric "{name}"{did_you_mean(name, METRICS)}')
@@ -203,7 +208,7 @@ def _count(value: Any, place: Place, low: int) -> int:
 
 def folder(value: Any, place: Place) -> Path:
     """Return the path that a text names, `~` expanded."""
-    if not isinstance(value, str | Path) or value == "":
+    if not isinstance(value, str | Path) or value == "" or "\0" in str(value):
         raise place.refuse(f"must be the path of a folder, not {value!r}")
     if not is_utf8(str(value)):
         raise place.refuse(f"must be a name in UTF-8, not {value!r}; rename the folder")

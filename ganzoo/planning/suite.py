@@ -25,18 +25,23 @@ COMBINATION_KEYS = ("name", *GRID_KEYS, "recipe", "published")
 
 
 class Place(NamedTuple):
-    """Where a value was written: a dotted key of a suite file, or a flag where there is no file."""
+    """Where a value was written: a dotted key of a suite file, or a flag where there is no file.
+
+    Without a key it is all of the file, or of the command line.
+    """
 
     key: str
     file: Path | None = None
 
     def __str__(self) -> str:
         """Return what an error starts with."""
-        return f"{self.file}: {self.key}" if self.file else f"--{self.key.replace('_', '-')}"
+        if self.file:
+            return f"{self.file}: {self.key}" if self.key else str(self.file)
+        return f"--{self.key.replace('_', '-')}" if self.key else ""
 
     def refuse(self, reason: str) -> GanzooError:
         """Return the error to raise for a bad value."""
-        return (SuiteError if self.file else ParameterError)(f"{self}: {reason}")
+        return (SuiteError if self.file else ParameterError)(f"{self}: {reason}" if str(self) else reason)
 
     @contextmanager
     def blamed(self) -> Generator[None]:
@@ -64,11 +69,17 @@ def read_suite(file: Path) -> dict[str, Any]:
         SuiteError: the file is missing, is not TOML, or has a key that no suite has.
     """
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError:
         raise SuiteError(f"{file}: no such suite file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SuiteError(f"{file}: cannot be read: {error}") from None
+    except IsADirectoryError:
+        raise SuiteError(f"{file}: is a folder; name a suite file, e.g. {file / 'suite.toml'}") from None
+    except OSError as error:
+        raise SuiteError(f"{file}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise SuiteError(f"{file}: is not in UTF-8, from byte {error.start} on; save it in UTF-8") from None
+    except RecursionError:
+        raise SuiteError(f"{file}: not valid TOML: lists or tables within each other without end") from None
     except ValueError as error:  # also of a number with more digits than Python reads
         raise SuiteError(f"{file}: not valid TOML: {error}") from None
     _check_keys(values, SUITE_KEYS, Place("", file))
@@ -94,8 +105,13 @@ def _check_keys(values: Values, known: Sequence[str], place: Place) -> None:
 
 
 def near_key(key: str, known: Sequence[str] = SUITE_KEYS) -> str:
-    """Return the hint for a key that no suite has."""
-    return f'; did you mean "recipe.{key}"?' if key in RECIPE_KEYS else did_you_mean(key, known)
+    """Return the hint for a key that no suite has, or none in that place."""
+    key = key.replace("-", "_")  # as flags write it
+    if key in RECIPE_KEYS:
+        return f'; did you mean "recipe.{key}"?'
+    if key in COMBINATION_KEYS:
+        return "; it belongs below a [[combination]]"
+    return "; it belongs at the top of the file" if key in SUITE_KEYS and key not in known else did_you_mean(key, known)
 
 
 def merge(

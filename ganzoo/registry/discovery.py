@@ -11,13 +11,14 @@ import configparser
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import entrypoints
 
 from ganzoo.api import Kind
+from ganzoo.errors import did_you_mean
 
 GROUPS: dict[str, Kind] = {
     "ganzoo.architectures": "architecture",
@@ -45,11 +46,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Damage:
-    """A distribution whose entry points cannot be read."""
+    """A distribution whose entry points cannot be read, all of them or those of a group."""
 
     distribution: str
     version: str
     reason: str
+    """What is wrong, and what to do."""
 
 
 def scan(path: Sequence[str] | None = None) -> tuple[list[Entry], list[Damage]]:
@@ -71,10 +73,21 @@ def scan(path: Sequence[str] | None = None) -> tuple[list[Entry], list[Damage]]:
                 continue
             seen.add(name)
             if isinstance(parsed, str):
-                damaged.append(Damage(name, version, parsed))
+                damaged.append(Damage(name, version, f"{parsed}; reinstall it"))
             else:
                 entries += _entries(parsed, name, version)
+                damaged += [Damage(name, version, slip) for slip in slips(parsed.sections())]
     return entries, damaged
+
+
+def slips(groups: Iterable[str]) -> list[str]:
+    """Return what is wrong with the groups of entry points that look like ganzoo's and are none."""
+    ours = {normalise(group) for group in GROUPS}
+    return [
+        f'"{group}" is no group of entry points that this ganzoo reads{did_you_mean(group, GROUPS)}'
+        for group in groups
+        if group not in GROUPS and (group.lower().startswith("ganzoo.") or normalise(group) in ours)
+    ]
 
 
 def normalise(name: str) -> str:

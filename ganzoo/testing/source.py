@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ganzoo.errors import BrokenPluginError, UnknownComponentError
-from ganzoo.registry.discovery import GROUPS, normalise
+from ganzoo.registry.discovery import GROUPS, normalise, slips
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.subject import Subject, subjects
 
@@ -29,7 +29,11 @@ def find(text: str) -> list[Subject]:
         UnknownComponentError: nothing is called that, or the folder registers nothing.
         BrokenPluginError: the folder's pyproject.toml cannot be read.
     """
-    return in_folder(Path(text)) if is_folder(text) else subjects(text)
+    if is_folder(text):
+        return in_folder(Path(text))
+    if text.startswith(".") or text.endswith("/"):
+        raise UnknownComponentError(f"{text}: no such folder; name the folder of a plugin, or what is installed")
+    return subjects(text)
 
 
 def in_folder(folder: Path) -> list[Subject]:
@@ -38,6 +42,8 @@ def in_folder(folder: Path) -> list[Subject]:
     name, version = normalise(str(project.get("name", folder.name))), str(project.get("version", "0"))
     groups = cast("Mapping[str, Mapping[str, str]]", project.get("entry-points", {}))
     own = {group: dict(entries) for group, entries in groups.items() if group in GROUPS}
+    for slip in slips(groups):
+        raise BrokenPluginError(f"{folder / 'pyproject.toml'}: {slip}")
     if not own:
         raise UnknownComponentError(
             f'{folder / "pyproject.toml"} registers nothing: it needs [project.entry-points."ganzoo.losses"], or '

@@ -1,0 +1,46 @@
+"""What the commands say of themselves, and what docs/command-line.md promises of their output."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pages import ROOT
+
+from ganzoo.cli.main import COMMANDS, cli
+
+PROMISED = re.compile(r"^\| `ganzoo (.+?)` \| an? (array|object).* \| (.*) \|$", re.MULTILINE)
+FILLED_IN = {"score --json": ["digits@test", "--against", "digits@train", "--device", "cpu"], "check --json": ["grid"]}
+"""What a command needs besides, to print anything."""
+
+
+def output(*words: str) -> str:
+    return CliRunner().invoke(cli, words, prog_name="ganzoo", env={"COLUMNS": "80"}).stdout
+
+
+def promised() -> dict[str, tuple[str, set[str]]]:
+    """Return of each command whether it prints an array or an object, and the keys."""
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    return {command: (form, set(re.findall("`(.+?)`", keys))) for command, form, keys in PROMISED.findall(page)}
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in COMMANDS)], ids=" ".join)
+def test_help_fits_80_columns_and_says_all_of_it(words: list[str]) -> None:
+    shown = output(*words, "--help")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not re.search(r"[a-z,]\.\.\.$", shown, re.MULTILINE), "a command's summary is cut short"
+
+
+def test_json_has_the_keys_that_the_docs_promise() -> None:
+    """Those of `ganzoo report` have a test that has a grid, in tests/test_bench.py."""
+    commands = promised()
+    assert len(commands) == 6
+    for command, (form, keys) in commands.items():
+        if command.startswith("report "):
+            continue
+        found: Any = json.loads(output(*command.split(), *FILLED_IN.get(command, [])))
+        assert isinstance(found, list) == (form == "array")
+        assert all(set(row) == keys for row in (found if form == "array" else [found])), command
