@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.errors import Interrupted
 from ganzoo.paths import expanded
 from ganzoo.registry.lookup import PLURALS, Component, installed
 from ganzoo.version import __version__
@@ -64,7 +65,10 @@ def bench(suite: str | Path | None = None, **request: Any) -> Summary:
 
     made, options = plan_from(request, None if suite is None else expanded(suite))
     out = options.out or default_out(made)
-    run_grid(made, out, Watcher(), options)
+    try:
+        run_grid(made, out, Watcher(), options)
+    except Interrupted as stopped:
+        raise Interrupted(f"{stopped}; what is finished is kept in {out}; the same call continues") from None
     return report(out)
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 import ganzoo as gz
 from ganzoo.cli.main import main
-from ganzoo.errors import ParameterError
+from ganzoo.errors import Interrupted, ParameterError
 from ganzoo.results.store import Result, read_json
 
 pytestmark = pytest.mark.slow
@@ -235,3 +235,16 @@ def test_python_gives_the_numbers_of_the_command_line(bench: tuple[Path, str], t
     (ours,), (theirs,) = summary.rows, gz.report(bench[0]).rows
     assert (ours.last, ours.best, ours.untrained) == (theirs.last, theirs.best, theirs.untrained)
     assert [folder.name for folder in run_folders(tmp_path / "python")] == ["seed-0", "seed-1"]
+
+
+def test_python_says_where_what_is_finished_is_when_it_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object) -> None:
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr("ganzoo.engine.grid.run_grid", interrupted)
+    with pytest.raises(
+        Interrupted, match=f"^stopped; what is finished is kept in {tmp_path}; the same call continues$"
+    ):
+        gz.bench(model="mlp", loss="bce", out=tmp_path)
