@@ -170,7 +170,8 @@ def test_who_finds_no_layer_of_its_own_in_a_network_says_so(name, player):
 
 
 def test_weight_decay_needs_no_layer_of_a_player_that_pays_nothing():
-    attached("weight-decay", made_of(nn.Linear(2, 2), Number(1.0)), discriminator=0.0)
+    generator, discriminator = costs(attached("weight-decay", made_of(nn.Linear(2, 2), Number(1.0)), discriminator=0.0))
+    assert generator > 0 and discriminator == 0
 
 
 def test_embeddings_are_no_filters():

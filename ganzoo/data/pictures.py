@@ -154,7 +154,7 @@ def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statist
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise DataError(f"{label} holds statistics that are infinite or not a number: make them again")
     if covariance.diagonal().min() < 0 or not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()):
-        raise DataError(f"{label} holds a sigma that is no covariance: save a symmetric one, its diagonal above 0")
+        raise DataError(f"{label} holds a sigma that is no covariance: save a symmetric one without variances below 0")
     return Statistics(label, Moments(mean, covariance, len(mean) + 1))
 
 

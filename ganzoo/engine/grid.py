@@ -57,12 +57,7 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
     placer = Placer(engine)
     with open_grid(out, plan.runs, plan.published):
         placed = [Placed(run, run_folder(out, run)) for run in plan.runs]
-        todo: list[Placed] = []
-        for one in placed:
-            if finished(one.folder) is None:
-                todo.append(one)
-            else:
-                (one.folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that was killed before it did so itself
+        todo = [one for one in placed if not _is_finished(one.folder)]
         if not todo:
             watcher.begin([], len(placed), 0, options.device)
             return
@@ -113,6 +108,14 @@ def _prepared(placer: Placer, todo: Sequence[Placed], how: Options, exchange: Pa
     errand = Preparation(list({_needs(one.run): one.run for one in todo}.values()), how, exchange)
     placer.carry_out([errand], 1, lambda: None)
     return msgspec.structs.replace(how, device=errand.device)
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a run has ended; what one that was killed before it did so itself has left is removed then."""
+    ended = finished(folder) is not None
+    if ended:
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return ended
 
 
 def _needs(run: Run) -> str:

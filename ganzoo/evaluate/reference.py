@@ -24,12 +24,11 @@ from ganzoo.evaluate.moments import Moments
 from ganzoo.evaluate.protocol import POINTS, UINT8, Protocol
 from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score, with_radii
 from ganzoo.planning.run import Evaluation
-from ganzoo.registry.provenance import provenance
+from ganzoo.registry.provenance import CORE, provenance
 from ganzoo.train.seeds import derive
 
 VERSION = 3
 """Of what ganzoo itself computes; part of the key, so that a change never reads an older file."""
-OWN = "ganzoo-core"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _held_out(data: Dataset, count: int) -> tuple[int, bool]:
 
 def _key(protocol: Protocol, evaluation: Evaluation) -> str:
     whose = evaluation.extractor.distribution
-    code = {} if whose == OWN else provenance([whose])  # the weights' hash does not say what is done with them
+    code = {} if whose == CORE else provenance([whose])  # the weights' hash does not say what is done with them
     causes = [VERSION, protocol, sorted(evaluation.metrics), code]
     return hashlib.sha256(msgspec.json.encode(causes, order="deterministic")).hexdigest()[:24]
 

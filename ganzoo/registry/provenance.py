@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ganzoo.registry.lookup import Component, installed
 
+CORE = "ganzoo-core"
+"""The distribution of ganzoo itself."""
 IGNORED = (".pyc", ".pyo")
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 import msgspec
 
 from ganzoo.evaluate.metrics import Column, Score
+from ganzoo.registry.provenance import CORE
 from ganzoo.results.beside import beside, published_notes
 from ganzoo.results.rows import Row, Spread, Spreads, Summary, Table
 from ganzoo.results.significance import LEVEL
@@ -164,7 +165,7 @@ def _plugin_notes(summary: Summary) -> list[str]:
     """Name whose code besides ganzoo's own took part, and warn where one version had several contents."""
     contents: dict[str, list[str]] = {}
     for name, hashes in summary.plugins:
-        if not name.startswith("ganzoo-core "):
+        if not name.startswith(f"{CORE} "):
             contents.setdefault(name, []).extend(hashes.split(THEN))
     told = [f"{name} (sha256 {one[:8]})" for name, found in contents.items() for one in dict.fromkeys(found)]
     changed = [name for name, found in contents.items() if len(set(found)) > 1]

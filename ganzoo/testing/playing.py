@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.api import Loss, Player, Step, Terms, Trick, Verdict
+from ganzoo.registry.provenance import CORE
 from ganzoo.testing.check import BrokenClaimError, Check, check, require, some
-from ganzoo.testing.rehearsal import CORE, Scene, first_run, trainer
+from ganzoo.testing.rehearsal import Scene, first_run, trainer
 from ganzoo.testing.state import compare, finite, gradients, no_global_randomness, unchanged, weights_left_alone
 from ganzoo.testing.subject import Subject
 from ganzoo.train.step import PlayerStep, frozen

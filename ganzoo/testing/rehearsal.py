@@ -16,6 +16,7 @@ from ganzoo.api import Images, Kind, Player, Setting, Terms
 from ganzoo.errors import GanzooError, IncompatibleError
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import installed
+from ganzoo.registry.provenance import CORE
 from ganzoo.testing.check import BrokenClaimError, NotTried
 from ganzoo.testing.subject import Subject
 from ganzoo.train.execution import EAGER, Execution
@@ -26,8 +27,7 @@ from ganzoo.train.trainer import Trainer
 CPU = torch.device("cpu")
 META = torch.device("meta")
 """PyTorch's device without memory: it computes shapes, and refuses tensors of another."""
-CORE = "ganzoo-core"
-USUAL = {"architecture": "ganzoo-core/mlp", "loss": "ganzoo-core/bce", "dataset": "ganzoo-core/digits"}
+USUAL = {"architecture": f"{CORE}/mlp", "loss": f"{CORE}/bce", "dataset": f"{CORE}/digits"}
 """The partners that are tried first: they go with almost everything, and are small."""
 DATASETS = ("digits", "mnist", "cifar10", "stacked-mnist", "ring")
 """Of five shapes, known without a file: 1x8x8, 1x28x28, 3x32x32, 3x28x28 and points in the plane."""

@@ -12,9 +12,9 @@ from ganzoo.api import Kind
 from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.run import Run
+from ganzoo.registry.provenance import CORE
 from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require, some
 from ganzoo.testing.rehearsal import (
-    CORE,
     DATASETS,
     META,
     Asked,
