@@ -31,8 +31,7 @@ PLAIN = "dcgan:width=8,critic_norm=none"
 @pytest.fixture
 def traced(monkeypatch) -> None:
     """Compile as far as the graphs of both passes, which takes no compiler of the machine."""
-    compile_ = torch.compile
-    monkeypatch.setattr(passes.torch, "compile", lambda f, **flags: compile_(f, backend="aot_eager", **flags))
+    monkeypatch.setattr(passes, "backend", "aot_eager")
     torch._dynamo.reset()
 
 

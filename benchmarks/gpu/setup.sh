@@ -1,6 +1,6 @@
 # Sourced by the scripts beside it, on the GPU machine: the carried wheels on the path, and how a grid is run.
 site=/tmp/site
-if [ -d .carry/wheels ]; then # a second load needs none
+if [ -d .carry/wheels ] && [ ! -d "$site" ]; then # a second load needs none
   python3 -m pip install -q --no-index --no-deps --no-compile --upgrade --target "$site" .carry/wheels/*.whl
   cp -r .carry/site/. "$site/"
 fi

@@ -1,8 +1,17 @@
 #!/usr/bin/env bash
-# On the GPU machine: how fast dcgan and resnet train, and which kernels take their time.
+# On the GPU machine: how fast dcgan and resnet train, alone and eight at once, and which kernels take their time. All
+# compile at once, and each measures alone.
 set -euo pipefail
 source benchmarks/gpu/setup.sh
-speed 120 measure.py --only dcgan --rounds 2 --seconds 0.4 --modes eager,graph,compiled --kernels 20
-speed 170 measure.py --only "resnet + hinge" --rounds 2 --seconds 0.4 --modes eager,graph,compiled --kernels 30
-speed 100 measure.py --only dcgan --rounds 2 --seconds 0.4 --modes compiled --together 1,8
-speed 80 measure.py --only dcgan --batch 512 --rounds 2 --seconds 0.4 --modes "graph,compiled bfloat16"
+limit=${1:-240}
+beside() {
+  speed "$limit" measure.py --beside /tmp/turn --rounds 2 --seconds 0.4 "${@:2}" >"/tmp/speed-$1.md"
+}
+beside 1 --only dcgan --modes eager,graph,compiled --kernels 30 &
+beside 2 --only dcgan --batch 512 --modes "graph,compiled bfloat16" &
+beside 3 --only dcgan --modes "graph bfloat16,compiled bfloat16" --together 1,8 &
+beside 4 --only dcgan --batch 512 --modes "compiled bfloat16" --together 1,8 &
+beside 5 --only "resnet + hinge" --modes "eager,graph,compiled bfloat16" --kernels 30 &
+beside 6 --only "resnet + hinge" --batch 512 --modes "graph bfloat16,compiled bfloat16" &
+wait
+cat /tmp/speed-?.md

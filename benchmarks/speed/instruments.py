@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import platform
 import statistics
 import time
@@ -46,6 +47,27 @@ def synchronise(device: torch.device) -> None:
     """Wait for all that was launched."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+class Turn:
+    """This process's turn on a machine where others get warm, too: all at once, and then each measures alone."""
+
+    def __init__(self, file: str) -> None:
+        """Share a file's lock with the others; with none for an empty name."""
+        self.lock = Path(file).open("w", encoding="utf-8") if file else None
+
+    def share(self) -> None:
+        """Begin to get warm, beside others that do."""
+        if self.lock:
+            fcntl.flock(self.lock, fcntl.LOCK_SH)
+
+    def take(self) -> None:
+        """Wait until no other gets warm or measures; it is this one's turn until it shares again, or ends."""
+        if self.lock:
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+
+
+NOBODY = Turn("")
 
 
 class Everywhere(nullcontext[None]):

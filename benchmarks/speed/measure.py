@@ -1,7 +1,7 @@
 """How fast ganzoo trains, beside the loop that tutorials teach and two packages: same networks, same batch, in turn.
 
     python benchmarks/speed/measure.py [--device cuda] [--batch 64,512] [--rounds 5] [--seconds 2] [--only dcgan] \
-        [--together 1,8]
+        [--together 1,8] [--beside FILE]
 
 Every contestant trains for some seconds a round, in turn, so that a slow moment hits all of them. Printed as Markdown:
 real images a second (the discriminator's, each of which has a generated one beside it), and the ratio to the tutorial
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 from grid import Grid
-from instruments import Contestant, kernels, launches, machine, operations, peak, steps_a_second
+from instruments import NOBODY, Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
 from peers import PEERS, peers
 from tutorial import Tutorial
 
@@ -81,7 +81,8 @@ def main() -> None:
         "--modes", default="", help="of ganzoo, by their first words, e.g. graph,compiled bfloat16; default: all"
     )
     parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
-    parser.add_argument("--together", default="", help="runs at a time on one GPU, e.g. 1,8")
+    parser.add_argument("--together", default="", help="instead: runs at a time on one GPU, e.g. 1,8")
+    parser.add_argument("--beside", default="", help="a file's name, given to all that get warm at once on one GPU")
     parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
     parser.add_argument("--tune", action="store_true", help="let cuDNN try its kernels and take the fastest")
     parser.add_argument("--combine", action="store_true", help="let TorchInductor make one kernel of independent ones")
@@ -92,18 +93,20 @@ def main() -> None:
         torch._inductor.config.combo_kernels = True
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
-    print(machine(device))
-    print(f"\nbfloat16 matrix products: {peak(device, given.busy) / 1e12:.2f} TFLOP/s measured\n", flush=True)
+    print(machine(device), flush=True)
+    turn = Turn(given.beside)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
-            found = contestants(case, batch, device, tuple(given.modes.split(",")))
-            print(table(case, batch, found, device, given.rounds, given.seconds, given.busy), flush=True)
-            for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
-                print(kernels(name, found[name], device, given.kernels), flush=True)
+            turn.share()
             if given.together:
                 by = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
                 counts = list(map(int, given.together.split(",")))
-                print(together(case, batch, device, by, counts, given.rounds, given.seconds), flush=True)
+                print(together(case, batch, device, by, counts, given.rounds, given.seconds, turn), flush=True)
+                continue
+            found = contestants(case, batch, device, tuple(given.modes.split(",")))
+            print(table(case, batch, found, device, given.rounds, given.seconds, given.busy, turn), flush=True)
+            for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
+                print(kernels(name, found[name], device, given.kernels), flush=True)
 
 
 def plan(case: Case, batch: int, seeds: int = 1, joined: bool = False) -> Sequence[Run]:
@@ -160,8 +163,10 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
     return found
 
 
-def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int) -> dict[Key, list[float]]:
-    """Measure each in turn, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm."""
+def in_turn(
+    found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, turn: Turn = NOBODY
+) -> dict[Key, list[float]]:
+    """Measure each in turn, with nobody beside, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm."""
     speeds: dict[Key, list[float]] = {}
     try:
         for key in found:
@@ -174,6 +179,7 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int) -
         print(f"interrupted; left out: {', '.join(map(str, left))}\n", flush=True)
         for key in left:
             del found[key]
+    turn.take()
     for _ in range(rounds):
         for key, of in speeds.items():
             of.append(speed(key))
@@ -181,8 +187,9 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int) -
 
 
 def table(
-    case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool
-) -> str:
+    case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool,
+    turn: Turn,
+) -> str:  # fmt: skip
     """Measure one case and return its table."""
     flops = {
         joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
@@ -194,9 +201,10 @@ def table(
         runs = len(one.pipes) if isinstance(one := found[name], Grid) else 1
         return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
 
-    speeds = in_turn(found, speed, rounds)
+    speeds = in_turn(found, speed, rounds, turn)
     most, first = peak(device, busy), speeds["tutorial loop"]
     lines = [
+        f"bfloat16 matrix products: {most / 1e12:.2f} TFLOP/s measured\n",
         f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
         + (" launches a step |" if device.type == "cuda" else ""),
         "|---|---:|---:|---:|---:|" + ("---:|" if device.type == "cuda" else ""),
@@ -233,8 +241,9 @@ class Together:
 
 
 def together(
-    case: Case, batch: int, device: torch.device, by: dict[str, Way], counts: list[int], rounds: int, seconds: float
-) -> str:
+    case: Case, batch: int, device: torch.device, by: dict[str, Way], counts: list[int], rounds: int, seconds: float,
+    turn: Turn,
+) -> str:  # fmt: skip
     """Measure how fast several runs are at once, in turn with one alone, and return the table."""
     found = {
         (name, n): Together(plan(case, batch, n, way.joined), way.execution, device)
@@ -245,7 +254,7 @@ def together(
     def speed(key: tuple[str, int]) -> float:
         return key[1] * batch * case.n_critic * steps_a_second(found[key], seconds, device)
 
-    speeds = in_turn(found, speed, rounds)
+    speeds = in_turn(found, speed, rounds, turn)
     lines = [f"| {case.label}, batch {batch} | runs at once | images/s, all together | times the first |"]
     lines.append("|---|---:|---:|---:|")
     for (name, n), of in speeds.items():

@@ -71,8 +71,11 @@ class Game:
         if weights is not None:
             body, head = _at(body, "body", weights), _at(head, "head", weights)
         run, bf16 = (directly, False) if twice else (self.once, self.bf16)
-        with apart((self.networks.body, self.networks.head), len(batches)):
-            found = run(judged, body, head, seen, labels, bf16=bf16)
+        if torch.compiler.is_compiling():  # the whole step, for which all has been prepared
+            found = judged(body, head, seen, labels, bf16=bf16)
+        else:
+            with apart((self.networks.body, self.networks.head), len(batches)):
+                found = run(judged, body, head, seen, labels, bf16=bf16)
         verdicts = (Verdict(*one) for one in found)
         return [self._concluded(verdict, images, step) for verdict, images in zip(verdicts, batches, strict=True)]
 

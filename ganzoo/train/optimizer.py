@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,21 +12,67 @@ from torch.nn import Parameter
 
 from ganzoo.api import Player, Rates
 
+Called = Callable[..., None]
+"""Calls a function, compiled, with what follows."""
 
-def make_optimizer(recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float) -> torch.optim.Optimizer:
+
+def make_optimizer(
+    recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float, called: Called | None = None
+) -> torch.optim.Optimizer:
     """Return the optimiser that the recipe names: adam, rmsprop or sgd.
 
-    On a GPU its state and, where PyTorch can, its learning rate are tensors, so that a captured step sees them change.
+    On a GPU its state and, where PyTorch can, its learning rate are tensors, so that a captured step sees them change;
+    and `called`, if given, calls what adam compiles there.
     """
     parameters = list(parameters)
     on_gpu = parameters[0].is_cuda
     rate = torch.tensor(lr, dtype=torch.float32, device=parameters[0].device) if on_gpu else lr
     if recipe["optimizer"] == "adam":
         betas = (float(recipe["beta1"]), float(recipe["beta2"]))
-        return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
+        make = partial(CompiledAdam, called) if called and on_gpu else torch.optim.Adam
+        return make(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
     if recipe["optimizer"] == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, capturable=on_gpu)
     return torch.optim.SGD(parameters, lr=lr)
+
+
+class CompiledAdam(torch.optim.Adam):
+    """Adam in a kernel or two of its own: PyTorch's gives 65,536 weights to a processor, and leaves most without."""
+
+    def __init__(self, called: Called, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.called = called
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Carry out a step: the first, which makes the state, and those at betas that came later by PyTorch's own."""
+        groups = [[one for one in group["params"] if one.grad is not None] for group in self.param_groups]
+        known = all(self.state.get(one) for weights in groups for one in weights)
+        if not known or any(group["betas"] != self.defaults["betas"] for group in self.param_groups):
+            super().step()
+            return
+        for group, weights in zip(self.param_groups, groups, strict=True):
+            kept = [[self.state[one][name] for one in weights] for name in ("step", "exp_avg", "exp_avg_sq")]
+            gradients = [one.grad for one in weights]
+            self.called(adam, weights, gradients, *kept, group["lr"], *group["betas"], group["eps"])
+
+
+def adam(
+    weights: list[Tensor], gradients: list[Tensor], steps: list[Tensor], means: list[Tensor], squares: list[Tensor],
+    lr: float | Tensor, beta1: float, beta2: float, eps: float,
+) -> None:  # fmt: skip
+    """Carry out a step of algorithm 1 of Kingma & Ba (2015), in place; the steps' powers in float64."""
+    each: Any = torch
+    each._foreach_add_(steps, 1)
+    each._foreach_lerp_(means, gradients, 1 - beta1)
+    each._foreach_mul_(squares, beta2)
+    each._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
+    exact = [step.double() for step in steps]
+    first, second = (each._foreach_neg(each._foreach_sub(each._foreach_pow(beta, exact), 1)) for beta in (beta1, beta2))
+    rates = [(lr / one).to(weight.dtype) for one, weight in zip(first, weights, strict=True)]
+    roots = [one.to(weight.dtype) for one, weight in zip(each._foreach_sqrt(second), weights, strict=True)]
+    below = each._foreach_add(each._foreach_div(each._foreach_sqrt(squares), roots), eps)
+    each._foreach_sub_(weights, each._foreach_div(each._foreach_mul(means, rates), below))
 
 
 def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

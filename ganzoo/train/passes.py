@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from ganzoo.errors import one_line
-from ganzoo.train.computed import Computed, computed, computed_weights, given
+from ganzoo.train.computed import computed, computed_weights, given
+from ganzoo.train.lanes import replaced
 
 RECOMPILATIONS = 512
 """Of a pass, in one process: networks of all its runs, each with and without gradients for its weights."""
@@ -61,6 +62,22 @@ def directly(function: Callable[..., Result], *among: Any, bf16: bool) -> Result
         return function(*among, bf16=bf16)
 
 
+def backend(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Any:
+    """Compile by TorchInductor, which knows what is replaced; what PyTorch keeps of earlier graphs does not."""
+    from torch._functorch import config as keeping  # noqa: PLC0415
+    from torch._inductor.compile_fx import compile_fx  # noqa: PLC0415
+    from torch._inductor.decomposition import select_decomp_table  # noqa: PLC0415
+
+    combined = {"combo_kernels": torch.cuda.is_available()}  # one of several that need not wait for each other
+    with keeping.patch(enable_autograd_cache=False):
+        return compile_fx(module, inputs, config_patches=combined, decompositions=replaced(select_decomp_table()))
+
+
+def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Return a function compiled as a whole, or not at all; runs of a process share what fits several."""
+    return torch.compile(function, backend=backend, dynamic=False, fullgraph=True)
+
+
 class Compiled:
     """Compiles a function when it meets networks; calls it as it is from the first that cannot be compiled.
 
@@ -76,10 +93,7 @@ class Compiled:
         tracing.fail_on_cache_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
         tracing.skip_nnmodule_hook_guards = False  # a run without hooks shares what it compiles with one that has some
         compiling.fallback_random = True  # dropout draws what it draws elsewhere
-        self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {
-            one: torch.compile(one, dynamic=False, fullgraph=True) for one in (generated, judged, computed)
-        }
-        """By what is compiled, as a whole or not at all; runs of a process share what fits several."""
+        self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.tell = tell
         self.failed = False
 
@@ -87,25 +101,27 @@ class Compiled:
         """Return what a function of networks and tensors returns."""
         if self.failed:
             return directly(function, *among, bf16=bf16)
-        weights = computed_weights(among)
-        with given(weights, self._computed(weights)):
-            return self._called(function, *among, bf16=bf16)
+        with self.computing(among):
+            return self.called(function, *among, bf16=bf16)
 
-    def _computed(self, weights: list[Computed]) -> list[Tensor]:
-        """Return computed weights, and set their buffers."""
-        if not weights:
-            return []
-        values, after = self._called(computed, weights)
+    @contextmanager
+    def computing(self, among: Iterable[Any]) -> Iterator[None]:
+        """Compute the networks' computed weights, for one pass; their buffers change where the pass succeeds."""
+        weights = computed_weights(among)
+        values, after = self.called(computed, weights) if weights else ([], [])
+        with given(weights, values):
+            yield
         if after:
             with torch.no_grad():
                 before = [buffer for weight in weights for buffer in weight.buffers()]
                 torch._foreach_copy_(before, after)  # pyright: ignore[reportPrivateImportUsage]
-        return values
 
-    def _called(self, function: Callable[..., Result], *among: Any, **named: Any) -> Result:
+    def called(self, function: Callable[..., Result], *among: Any, **named: Any) -> Result:
         """Return what a function returns; where it cannot be compiled, none is from then on."""
         if self.failed:
             return function(*among, **named)
+        if function not in self.compiled:
+            self.compiled[function] = compiled(function)
         try:
             return self.compiled[function](*among, **named)
         except Exception as error:  # no compiler, or whatever a network does that it cannot follow

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo.api import Terms
-
 
 class Reading(NamedTuple):
     """What became of the steps since the reading before."""
@@ -34,13 +32,11 @@ class Record:
         self.tables: dict[tuple[str, ...], Tensor] = {}
         """By the names of the terms: (most_steps, terms + 2)."""
 
-    def add(self, terms: Terms, objective: Tensor) -> None:
-        """Add one step's detached values, in place."""
-        names = tuple(terms)
+    def add(self, names: tuple[str, ...], row: Tensor) -> None:
+        """Add one step's row, in place."""
         if names not in self.tables:
             self.tables[names] = self.one.new_zeros(self.most_steps, len(names) + 2)
-        row = [*(value.detach().to(self.one) for value in (*terms.values(), objective)), self.one]
-        self.tables[names].index_copy_(0, self.steps, torch.stack(row)[None])
+        self.tables[names].index_copy_(0, self.steps, row[None])
         self.steps += 1
 
     def read(self) -> Reading:

@@ -40,20 +40,24 @@ class PlayerStep:
         """Prepare a step in which the discriminator judges by a function and `packing` images together."""
         self.player: Player = player
         self.number = number
-        self._real, self.fake, self.latent, self.labels = batch
+        real, self.fake, self.latent, self.labels = batch
+        self._real, self._draw = (real, None) if isinstance(real, Tensor) else (None, real)
         self.rng = rng
         self.judged_by = judge
         self.judged_together_by: JudgeTogether | None = None
         """How real and fake images are judged, where that is one pass."""
         self.packing = packing
+        self.most_passes: int | None = None
+        """How often the discriminator may judge, the step's own images alone, where the step is compiled."""
         self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
 
     @property
     def real(self) -> Tensor:
         """The real images; drawn when they are first asked for where the batch says so."""
-        if not isinstance(self._real, Tensor):
-            self._real = self._real()
+        if self._real is None:
+            assert self._draw is not None
+            self._real = self._draw()
         return self._real
 
     @property
@@ -73,12 +77,30 @@ class PlayerStep:
         for seen, verdict in self._verdicts:
             if seen is images:
                 return verdict
+        if self.most_passes is not None:
+            self._count(images)
         if self.judged_together_by and any(images is one for one in (self.real, self.fake)):
             both = (self.real, self.fake)
             self._verdicts += zip(both, self.judged_together_by(both, self), strict=True)
         else:
             self._verdicts.append((images, self.judged_by(images, self)))
         return self.judge(images)
+
+    def _count(self, images: Tensor) -> None:
+        """Count a pass of a step that is compiled as a whole."""
+        if not self.most_passes or not any(images is one for one in (self.fake, self.real)):
+            raise RuntimeError("the discriminator judges more often than before")
+        self.most_passes -= 1
+
+    def judges_its_own(self, passes: int) -> bool:
+        """Whether only the step's own images have been judged yet, in so many passes at most."""
+        own = [self.fake, self._real]
+        made = 1 if self.judged_together_by else len(self._verdicts)
+        return made <= passes and all(any(images is one for one in own) for images, _ in self._verdicts)
+
+    def forget(self) -> None:
+        """Let go of what was judged and drawn."""
+        self._verdicts, self._targets, self._real = [], None, None
 
 
 class Ahead:
@@ -149,13 +171,33 @@ def total(terms: Terms) -> Tensor:
     return sum(others, first)
 
 
-def update(optimizer: torch.optim.Optimizer, terms: Terms) -> Tensor:
-    """Sum the terms into one objective, differentiate once, step once; return the objective, detached."""
+class Settled(NamedTuple):
+    """What a player minimises."""
+
+    objective: Tensor
+    names: tuple[str, ...]
+    """Of the terms."""
+    row: Tensor
+    """(terms + 2,): the terms, the objective and a 1, detached."""
+
+
+TermsOf = Callable[[Game, PlayerStep], Terms]
+"""`discriminator_terms` or `generator_terms`."""
+
+
+def settled(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
+    """Return what a player minimises in a step; `one` is 1 as it is recorded."""
+    terms = terms_of(game, step)
     objective = total(terms)
+    row = [*(value.detach().to(one) for value in (*terms.values(), objective)), one]
+    return Settled(objective, tuple(terms), torch.stack(row))
+
+
+def update(optimizer: torch.optim.Optimizer, objective: Tensor) -> None:
+    """Differentiate once, step once."""
     optimizer.zero_grad(set_to_none=True)
     objective.backward()
     optimizer.step()
-    return objective.detach()
 
 
 @contextmanager

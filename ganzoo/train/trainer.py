@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo.api import Images, Player, Progress, Rates, Terms
+from ganzoo.api import Images, Player, Progress, Rates, Trick
 from ganzoo.data.batches import Batches
 from ganzoo.planning.run import Run
 from ganzoo.train.average import WeightAverage
 from ganzoo.train.capture import Capture, Choices, choices_of
 from ganzoo.train.execution import EAGER, Execution
-from ganzoo.train.game import build_game
+from ganzoo.train.game import Game, build_game
 from ganzoo.train.optimizer import make_optimizer, restore, scheduled, set_rates
 from ganzoo.train.passes import Compiled
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
 from ganzoo.train.self_check import checked
-from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, update
+from ganzoo.train.step import Batch, PlayerStep, Settled, TermsOf, discriminator_terms, frozen, generator_terms, settled, update
+from ganzoo.train.whole import Whole
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 
@@ -67,8 +68,11 @@ class Trainer:
         self.game = build_game(run, device)
         execution = self.execution = checked(execution, self.game, tell)
         self.game.bf16 = execution.bf16
+        self.settled: Callable[[TermsOf, Game, PlayerStep, Tensor], Settled] = settled
+        compiled = None
         if execution.compiled:
-            self.game.once = Compiled(tell)
+            self.game.once = compiled = Compiled(tell)
+            self.settled = Whole(compiled, tell)
         self.modules = {player: self.game.modules(player) for player in PLAYERS}
         if execution.channels_last:
             for modules in self.modules.values():
@@ -81,7 +85,9 @@ class Trainer:
         self.latent_rng = generator(run.seed, "latents", device)
         self.rng = generator(run.seed, "losses and tricks", device)
         self.optimizers = {
-            player: make_optimizer(recipe, self.modules[player].parameters(), recipe[f"{player}_lr"])
+            player: make_optimizer(
+                recipe, self.modules[player].parameters(), recipe[f"{player}_lr"], compiled and compiled.called
+            )
             for player in PLAYERS
         }
         self.records = {
@@ -140,24 +146,30 @@ class Trainer:
         )
 
     def _discriminator_step(self, number: int, drawn: Drawn) -> None:
-        batch = Batch(self._real(drawn.chosen), drawn.fake.detach(), drawn.latent, drawn.labels)
+        real = partial(self._real, drawn.chosen)
+        if any(type(trick).real is not Trick.real for _, trick in self.game.tricks):
+            real = real()  # tricks draw from one generator, in the order of the hooks
+        batch = Batch(real, drawn.fake.detach(), drawn.latent, drawn.labels)
         step = self._player_step("discriminator", number, batch)
         if self.recipe["joint_pass"]:
             step.judged_together_by = self.game.judge_together
-        self._learn(step, discriminator_terms(self.game, step))
+        self._learn(step, discriminator_terms)
 
     def _generator_step(self, number: int, drawn: Drawn) -> None:
         real = partial(self._real, drawn.chosen)  # few losses and tricks ask for them
         with frozen(self.modules["discriminator"]):
             step = self._player_step("generator", number, Batch(real, drawn.fake, drawn.latent, drawn.labels))
-            self._learn(step, generator_terms(self.game, step))
+            self._learn(step, generator_terms)
 
     def _player_step(self, player: Player, number: int, batch: Batch) -> PlayerStep:
         return PlayerStep(player, number, batch, self.rng, self.game.judge, self.game.setting.packing)
 
-    def _learn(self, step: PlayerStep, terms: Terms) -> None:
+    def _learn(self, step: PlayerStep, terms_of: TermsOf) -> None:
         """Update one player and log its terms; loss and tricks act on what came of it."""
-        self.records[step.player].add(terms, update(self.optimizers[step.player], terms))
+        record = self.records[step.player]
+        found = self.settled(terms_of, self.game, step, record.one)
+        update(self.optimizers[step.player], found.objective)
+        record.add(found.names, found.row)
         for component in self.game.components:
             component.after_step(step.player, self.game.networks, step.number)
 

@@ -1,0 +1,107 @@
+"""Products as a GPU takes them best, for the compiler to put in the place of PyTorch's own.
+
+In bfloat16 tensor cores take eight channels at a time. cuDNN pads images' three by kernels of its own, four and more to
+a convolution; here zeros are part of what is compiled. And a product with a single row or column is a sum, which the
+compiler makes one kernel of with what comes before and behind, where cuBLAS takes two or three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+aten: Any = torch.ops.aten
+LANES = 8
+"""Channels that tensor cores take at a time."""
+Decompositions = Mapping[Any, Callable[..., Any]]
+"""By an operator of PyTorch, what it is carried out by; NotImplemented where it is best as it is."""
+
+
+def replaced(table: Decompositions) -> dict[Any, Callable[..., Any]]:
+    """Return the compiler's decompositions, those in here before its own."""
+
+    def first(ours: Callable[..., Any], theirs: Callable[..., Any] | None) -> Callable[..., Any]:
+        def decompose(*args: Any, **kwargs: Any) -> Any:
+            found = ours(*args, **kwargs)
+            return theirs(*args, **kwargs) if found is NotImplemented and theirs else found
+
+        return decompose
+
+    return {**table, **{operator: first(ours, table.get(operator)) for operator, ours in OURS.items()}}
+
+
+def padded(x: Tensor) -> bool:
+    """Whether cuDNN would pad the channels of such tensors."""
+    return x.is_cuda and x.dtype == torch.bfloat16
+
+
+def convolution(x: Tensor, w: Tensor, b: Tensor | None, *place: Any) -> Any:
+    """Return what `aten.convolution` does."""
+    *_, transposed, _, groups = place
+    if not padded(x) or _whole(w, groups):
+        return NotImplemented
+    y = aten.convolution(_filled(x, 1), _filled(_filled(w, 0), 1), None, *place)
+    y = y[:, : w.shape[1 if transposed else 0]]
+    return y if b is None else y + b.view(-1, *(1 for _ in w.shape[2:]))
+
+
+def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] | None, *place: Any) -> Any:
+    """Return what `aten.convolution_backward` does: the gradients that its last argument asks for."""
+    *where, (images, weights, bias) = place
+    if not padded(g) or _whole(w, where[-1]):
+        return NotImplemented
+    found: list[Tensor | None] = [None, None, g.sum((0, *range(2, g.ndim))) if bias else None]
+    if images or weights:
+        filled = (_filled(g, 1), _filled(x, 1), _filled(_filled(w, 0), 1))
+        by_images, by_weights, _ = aten.convolution_backward(*filled, None, *where, [images, weights, False])
+        if images:
+            found[0] = by_images[:, : x.shape[1]]
+        if weights:
+            found[1] = by_weights[: w.shape[0], : w.shape[1]]
+    return tuple(found)
+
+
+def single(a: Tensor, b: Tensor) -> bool:
+    """Whether a matrix product is better a sum."""
+    return a.is_cuda and 1 in (*a.shape, *b.shape)
+
+
+def mm(a: Tensor, b: Tensor) -> Any:
+    """Return what `aten.mm` does."""
+    if not single(a, b):
+        return NotImplemented
+    if a.shape[1] == 1:
+        return a * b
+    if b.shape[1] == 1:
+        return (a * b.T).sum(1, keepdim=True)
+    return (a.T * b).sum(0, keepdim=True)
+
+
+def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:
+    """Return what `aten.addmm` does."""
+    if not single(a, b) or (beta, alpha) != (1, 1):
+        return NotImplemented
+    return c + mm(a, b)
+
+
+def _whole(w: Tensor, groups: int) -> bool:
+    """Whether tensor cores take all channels as they are; or each group has its own."""
+    return groups != 1 or not any(one % LANES for one in w.shape[:2])
+
+
+def _filled(x: Tensor, dim: int) -> Tensor:
+    """Return a tensor with zeros behind, up to whole lanes in a dimension."""
+    missing = -x.shape[dim] % LANES
+    return pad(x, [0, 0] * (x.ndim - 1 - dim) + [0, missing]) if missing else x
+
+
+OURS: Decompositions = {
+    aten.convolution.default: convolution,
+    aten.convolution_backward.default: convolution_backward,
+    aten.mm.default: mm,
+    aten.addmm.default: addmm,
+}
