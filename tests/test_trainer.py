@@ -180,10 +180,10 @@ def test_linear_decay_ends_at_zero():
 def test_a_record_names_the_first_step_that_was_not_finite():
     record = Record(5, CPU)
     for value in (1.0, 3.0, float("nan"), 2.0):
-        record.add({"a": torch.tensor(value)}, torch.tensor(value))
+        record.add(("a",), torch.tensor([value, value, 1]))
     assert record.read().bad == 2  # the third of four, counted from the last
-    record.add({"a": torch.tensor(4.0)}, torch.tensor(4.0))
-    record.add({"a": torch.tensor(8.0), "lazy": torch.tensor(1.0)}, torch.tensor(9.0))
+    record.add(("a",), torch.tensor([4.0, 4.0, 1.0]))
+    record.add(("a", "lazy"), torch.tensor([8.0, 1.0, 9.0, 1.0]))
     assert record.read() == ({"a": 6.0, "lazy": 1.0}, None)
 
 

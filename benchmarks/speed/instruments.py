@@ -54,7 +54,7 @@ class Turn:
 
     def __init__(self, file: str) -> None:
         """Share a file's lock with the others; with none for an empty name."""
-        self.lock = Path(file).open("w", encoding="utf-8") if file else None
+        self.lock = Path(file).open("w", encoding="utf-8") if file else None  # noqa: SIM115  (held to the end)
 
     def share(self) -> None:
         """Begin to get warm, beside others that do."""

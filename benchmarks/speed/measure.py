@@ -166,7 +166,10 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
 def in_turn(
     found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, turn: Turn = NOBODY
 ) -> dict[Key, list[float]]:
-    """Measure each in turn, with nobody beside, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm."""
+    """Measure each in turn, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm.
+
+    Nobody else measures meanwhile, of those that share the turn.
+    """
     speeds: dict[Key, list[float]] = {}
     try:
         for key in found:

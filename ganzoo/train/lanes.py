@@ -1,8 +1,8 @@
 """Products as a GPU takes them best, for the compiler to put in the place of PyTorch's own.
 
 In bfloat16 tensor cores take eight channels at a time. cuDNN pads images' three by kernels of its own, four and more to
-a convolution; here zeros are part of what is compiled. And a product with a single row or column is a sum, which the
-compiler makes one kernel of with what comes before and behind, where cuBLAS takes two or three.
+a convolution; here zeros are part of what is compiled. And a product by a single column or row is a sum or none, which
+the compiler makes one kernel of with what comes before and behind, where cuBLAS takes two or three.
 """
 
 from __future__ import annotations
@@ -67,18 +67,14 @@ def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] 
 
 def single(a: Tensor, b: Tensor) -> bool:
     """Whether a matrix product is better a sum."""
-    return a.is_cuda and 1 in (*a.shape, *b.shape)
+    return a.is_cuda and 1 in b.shape
 
 
 def mm(a: Tensor, b: Tensor) -> Any:
     """Return what `aten.mm` does."""
     if not single(a, b):
         return NotImplemented
-    if a.shape[1] == 1:
-        return a * b
-    if b.shape[1] == 1:
-        return (a * b.T).sum(1, keepdim=True)
-    return (a.T * b).sum(0, keepdim=True)
+    return a * b if len(b) == 1 else (a * b.T).sum(1, keepdim=True)
 
 
 def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Any:

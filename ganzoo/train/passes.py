@@ -62,15 +62,31 @@ def directly(function: Callable[..., Result], *among: Any, bf16: bool) -> Result
         return function(*among, bf16=bf16)
 
 
-def backend(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Any:
-    """Compile by TorchInductor, which knows what is replaced; what PyTorch keeps of earlier graphs does not."""
-    from torch._functorch import config as keeping  # noqa: PLC0415
+def inductor(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
+    """Compile by TorchInductor, which is told what else to carry products out by; kept graphs are not told."""
+    from torch._functorch import config as keeping  # noqa: PLC0415  (they take seconds)
     from torch._inductor.compile_fx import compile_fx  # noqa: PLC0415
     from torch._inductor.decomposition import select_decomp_table  # noqa: PLC0415
 
-    combined = {"combo_kernels": torch.cuda.is_available()}  # one of several that need not wait for each other
+    combined = {"combo_kernels": torch.cuda.is_available()}  # kernels that need not wait for each other become one
     with keeping.patch(enable_autograd_cache=False):
-        return compile_fx(module, inputs, config_patches=combined, decompositions=replaced(select_decomp_table()))
+        found: Any = compile_fx(module, inputs, config_patches=combined, decompositions=replaced(select_decomp_table()))
+    return found
+
+
+class Backend:
+    """What carries out the functions that PyTorch traces."""
+
+    made = 0
+    """How often something was compiled in this process."""
+
+    def __call__(self, module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
+        """Compile a graph."""
+        self.made += 1
+        return inductor(module, inputs)
+
+
+backend = Backend()
 
 
 def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
@@ -86,7 +102,7 @@ class Compiled:
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         """Compile nothing yet; `tell` is told why networks are not compiled, once, where they are not."""
-        from torch._dynamo import config as tracing  # noqa: PLC0415  (they take seconds)
+        from torch._dynamo import config as tracing  # noqa: PLC0415
         from torch._inductor import config as compiling  # noqa: PLC0415
 
         tracing.cache_size_limit = tracing.accumulated_cache_size_limit = RECOMPILATIONS

@@ -14,6 +14,8 @@ from ganzoo.api import Opponent, Player, Step, Targets, Terms, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.train.game import Game
 
+MORE_OFTEN = "the discriminator judges other images, or more often, than in the first step"
+
 
 class Batch(NamedTuple):
     """What one player's step works on."""
@@ -88,8 +90,8 @@ class PlayerStep:
 
     def _count(self, images: Tensor) -> None:
         """Count a pass of a step that is compiled as a whole."""
-        if not self.most_passes or not any(images is one for one in (self.fake, self.real)):
-            raise RuntimeError("the discriminator judges more often than before")
+        if not self.most_passes or (images is not self.fake and images is not self.real):
+            raise RuntimeError(MORE_OFTEN)
         self.most_passes -= 1
 
     def judges_its_own(self, passes: int) -> bool:
@@ -100,7 +102,8 @@ class PlayerStep:
 
     def forget(self) -> None:
         """Let go of what was judged and drawn."""
-        self._verdicts, self._targets, self._real = [], None, None
+        self._verdicts.clear()
+        self._targets = self._real = None
 
 
 class Ahead:

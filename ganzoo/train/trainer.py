@@ -21,7 +21,17 @@ from ganzoo.train.passes import Compiled
 from ganzoo.train.record import Record
 from ganzoo.train.seeds import generator
 from ganzoo.train.self_check import checked
-from ganzoo.train.step import Batch, PlayerStep, Settled, TermsOf, discriminator_terms, frozen, generator_terms, settled, update
+from ganzoo.train.step import (
+    Batch,
+    PlayerStep,
+    Settled,
+    TermsOf,
+    discriminator_terms,
+    frozen,
+    generator_terms,
+    settled,
+    update,
+)
 from ganzoo.train.whole import Whole
 
 PLAYERS: tuple[Player, Player] = ("discriminator", "generator")

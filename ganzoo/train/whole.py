@@ -1,10 +1,10 @@
-"""A player's step, from its images to its objective, compiled as a whole: the losses with the passes that they judge."""
+"""A player's step from its images to its objective, compiled as a whole: a loss with the passes that it judges by."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from ganzoo.api import Player
@@ -12,14 +12,23 @@ from ganzoo.errors import one_line
 from ganzoo.train.apart import apart
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
-from ganzoo.train.passes import Compiled, compiled
-from ganzoo.train.step import PlayerStep, Settled, TermsOf, settled
+from ganzoo.train.passes import Compiled, backend, compiled
+from ganzoo.train.step import MORE_OFTEN, PlayerStep, Settled, TermsOf, settled
+
+ANEW = 8
+"""How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
+
+REASONS = {
+    "Generator": "with tricks, they draw random numbers by a generator",
+    MORE_OFTEN: MORE_OFTEN,
+}
+"""By what the compiler says of them."""
 
 
 class Whole:
-    """Compiles `settled` for the steps that judge nothing but their own images; else it does as it does.
+    """Does as `settled` does, compiled where a step judges nothing but its own images.
 
-    What is compiled can be differentiated once, and computes weights once. So a player's first step, which is not
+    What is compiled can be differentiated once, and computes each weight once. So a player's first step, which is not
     compiled, tells whether the others may be.
     """
 
@@ -28,12 +37,14 @@ class Whole:
         self.once, self.tell = once, tell
         self.compiled = compiled(alone)
         self.fits: dict[Player, bool] = {}
+        """Whether a player's steps may be compiled."""
+        self.made: Counter[Player] = Counter()
 
     def __call__(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return what a player minimises in a step."""
         player, judge = step.player, step.judged_by
-        differentiated = any(component.differentiates for component in game.components)
-        if self.fits.get(player) and not self.once.failed and not (player == "discriminator" and differentiated):
+        twice = player == "discriminator" and any(component.differentiates for component in game.components)
+        if self.fits.get(player) and not twice and not self.once.failed:
             found = self._compiled(terms_of, game, step, one)
             if found is not None:
                 return found
@@ -43,27 +54,43 @@ class Whole:
         return found
 
     def _compiled(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled | None:
+        """Return the same, compiled; None where that failed, and nothing has run."""
         networks = (game.networks.body, game.networks.head)
-        joint = step.judged_together_by is not None
         step.most_passes = _most_passes(game, step)
+        before = backend.made
         try:
-            with apart(networks, 2 if joint else 1), self.once.computing(networks):
-                return self.compiled(terms_of, game, step, one)
-        except Exception as error:  # whatever a loss does that the compiler cannot follow
-            self.fits[step.player] = False
-            self.tell(f"losses are not compiled: {one_line(error)[:300]}")
+            with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
+                found = self.compiled(terms_of, game, step, one)
+        except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
+            self._give_up(step.player, _reason(error))
             step.most_passes = None
             return None
+        self.made[step.player] += backend.made - before
+        if self.made[step.player] > ANEW:
+            self._give_up(step.player, "what they decide changes from step to step")
+        return found
+
+    def _give_up(self, player: Player, reason: str) -> None:
+        if all(self.fits.values()):
+            self.tell(f"losses are not compiled: {reason}")
+        self.fits[player] = False
 
 
 def alone(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
-    """Do as `settled` does, and leave nothing else of the step: what is compiled would return that, and its gradient."""
+    """Do as `settled` does, and leave nothing else of the step, which would be returned, and so have a gradient."""
     found = settled(terms_of, game, step, one)
     step.forget()
     return found
 
 
 def _most_passes(game: Game, step: PlayerStep) -> int:
-    """Return how often the discriminator may judge in a step that is compiled as a whole."""
+    """Return how often the discriminator may judge in a step that is compiled."""
     single = step.judged_together_by or computed_weights((game.networks.body, game.networks.head))
     return 1 if single else 2
+
+
+def _reason(error: Exception) -> str:
+    """Return why something could not be compiled, without the compiler's own words where the reason is known."""
+    text = one_line(error)
+    known = (reason for sign, reason in REASONS.items() if sign in text)
+    return next(known, text[:300])

@@ -1,0 +1,66 @@
+"""What the compiler carries products out by on a GPU computes what PyTorch's own operators do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch._inductor.decomposition import select_decomp_table
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.functional import linear
+
+from ganzoo.train import lanes
+
+
+def agree(function, *inputs) -> list[str]:
+    """Compare a function and its gradients with what they are carried out by; return the operators of that."""
+
+    def both(*inputs):
+        y = function(*inputs)
+        return y, *torch.autograd.grad((y * y.detach().cos()).sum(), inputs)
+
+    inputs = tuple(one.requires_grad_() for one in inputs)
+    graph = make_fx(both, decomposition_table=lanes.replaced(select_decomp_table()))(*inputs)
+    for wanted, found in zip(both(*inputs), graph(*inputs), strict=True):
+        assert torch.allclose(found, wanted, rtol=0, atol=1e-12)
+    return [str(node.target) for node in graph.graph.nodes]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("channels", [(3, 16), (16, 3), (1, 5), (8, 16)])
+@pytest.mark.parametrize("put", [(4, 2, 1, 0), (3, 1, 1, 0), (4, 2, 1, 1), (1, 1, 0, 0)])
+def test_filled_channels_change_no_convolution(monkeypatch, double, transposed, channels, put):
+    monkeypatch.setattr(lanes, "padded", lambda x: True)
+    inputs, outputs = channels
+    kernel, stride, padding, extra = put
+    shape = channels if transposed else (outputs, inputs)
+    place = ([stride] * 2, [padding] * 2, [1, 1], transposed, [extra if transposed else 0] * 2, 1)
+    operators = agree(
+        lambda x, w, b: torch.convolution(x, w, b, *place),
+        torch.randn(2, inputs, 7, 7), torch.randn(*shape, kernel, kernel), torch.randn(outputs),
+    )  # fmt: skip
+    assert ("aten.constant_pad_nd.default" in operators) == (channels != (8, 16))
+
+
+def test_a_gradient_that_nobody_asks_for_is_none(monkeypatch):
+    monkeypatch.setattr(lanes, "padded", lambda x: True)
+    g, x, w = torch.randn(2, 5, 3, 3), torch.randn(2, 3, 3, 3), torch.randn(5, 3, 1, 1)
+    place = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)
+    for mask in ([True, False, False], [False, True, True], [False, False, True]):
+        found = lanes.convolution_backward(g, x, w, [5], *place, mask)
+        wanted = torch.ops.aten.convolution_backward(g, x, w, [5], *place, mask)
+        assert [one is not None for one in found] == mask
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b, asked in zip(found, wanted, mask, strict=True) if asked)
+
+
+def test_groups_float32_and_a_cpu_are_left_alone():
+    x, w = torch.randn(2, 6, 3, 3), torch.randn(6, 3, 1, 1)
+    assert not lanes.padded(x.bfloat16()) and not lanes.single(x[0, 0], x[0, 0, :, :1])
+    assert lanes.convolution(x, w, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 2) is NotImplemented
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 1), (1, 3, 4), (5, 1, 4), (1, 1, 1), (5, 3, 4)])
+def test_a_single_column_or_row_changes_no_product(monkeypatch, double, shape):
+    monkeypatch.setattr(lanes, "single", lambda a, b: 1 in b.shape)
+    count, features, outputs = shape
+    operators = agree(linear, torch.randn(count, features), torch.randn(outputs, features), torch.randn(outputs))
+    assert "aten.addmm.default" not in operators or 1 not in (features, outputs)
