@@ -84,13 +84,8 @@ def main() -> None:
     parser.add_argument("--together", default="", help="instead: runs at a time on one GPU, e.g. 1,8")
     parser.add_argument("--beside", default="", help="a file's name, given to all that get warm at once on one GPU")
     parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
-    parser.add_argument("--tune", action="store_true", help="let cuDNN try its kernels and take the fastest")
-    parser.add_argument("--combine", action="store_true", help="let TorchInductor make one kernel of independent ones")
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, where it is ignored
-    torch.backends.cudnn.benchmark = given.tune
-    if given.combine:
-        torch._inductor.config.combo_kernels = True
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
     print(machine(device), flush=True)

@@ -112,10 +112,12 @@ class Compiled:
         self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.tell = tell
         self.failed = False
+        self.resting = False
+        """Whether networks go through as they are for a while, and nothing is compiled for them."""
 
     def __call__(self, function: Callable[..., Result], *among: Any, bf16: bool) -> Result:
         """Return what a function of networks and tensors returns."""
-        if self.failed:
+        if self.failed or self.resting:
             return directly(function, *among, bf16=bf16)
         with self.computing(among):
             return self.called(function, *among, bf16=bf16)

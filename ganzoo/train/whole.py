@@ -48,7 +48,11 @@ class Whole:
             found = self._compiled(terms_of, game, step, one)
             if found is not None:
                 return found
-        found = settled(terms_of, game, step, one)
+        self.once.resting = player not in self.fits  # what the others will not need is not compiled for the first
+        try:
+            found = settled(terms_of, game, step, one)
+        finally:
+            self.once.resting = False
         if player not in self.fits:
             self.fits[player] = step.judged_by == judge and step.judges_its_own(_most_passes(game, step))
         return found
