@@ -68,7 +68,8 @@ def inductor(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..
     from torch._inductor.compile_fx import compile_fx  # noqa: PLC0415
     from torch._inductor.decomposition import select_decomp_table  # noqa: PLC0415
 
-    combined = {"combo_kernels": torch.cuda.is_available()}  # kernels that need not wait for each other become one
+    on_gpu = any(isinstance(one, Tensor) and one.is_cuda for one in inputs)
+    combined = {"combo_kernels": on_gpu}  # kernels that need not wait for each other become one
     with keeping.patch(enable_autograd_cache=False):
         found: Any = compile_fx(module, inputs, config_patches=combined, decompositions=replaced(select_decomp_table()))
     return found
