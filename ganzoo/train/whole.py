@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
-from ganzoo.api import Player
+from ganzoo.api import Loss, Player, Trick
 from ganzoo.errors import one_line
 from ganzoo.train.apart import apart
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
-from ganzoo.train.step import MORE_OFTEN, PlayerStep, Settled, TermsOf, settled
+from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
 
 ANEW = 8
 """How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
 
-REASONS = {
-    "Generator": "with tricks, they draw random numbers by a generator",
-    MORE_OFTEN: MORE_OFTEN,
-}
+REASONS = {"Generator": "with tricks, they draw random numbers by a generator"}
 """By what the compiler says of them."""
 
 
@@ -42,29 +40,27 @@ class Whole:
 
     def __call__(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return what a player minimises in a step."""
-        player, judge = step.player, step.judged_by
+        player, failure = step.player, None
         twice = player == "discriminator" and any(component.differentiates for component in game.components)
         if self.fits.get(player) and not twice and not self.once.failed:
-            found = self._compiled(terms_of, game, step, one)
-            if found is not None:
-                return found
-        found = settled(terms_of, game, step, one)
-        if player not in self.fits:
-            self.fits[player] = step.judged_by == judge and step.judges_its_own(_most_passes(game, step))
+            try:
+                return self._compiled(terms_of, game, step, one)
+            except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
+                failure, step.most_passes = error, None
+        found = settled(terms_of, game, step, one)  # where compiling has failed, nothing has run yet
+        own = step.judges_its_own(_most_passes(game, step))
+        if failure:
+            self._give_up(player, _reason(failure) if own else OTHERWISE)
+        self.fits.setdefault(player, own and not any(map(_misread, game.components)))
         return found
 
-    def _compiled(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled | None:
-        """Return the same, compiled; None where that failed, and nothing has run."""
+    def _compiled(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
+        """Return the same, compiled."""
         networks = (game.networks.body, game.networks.head)
         step.most_passes = _most_passes(game, step)
         before = backend.made
-        try:
-            with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
-                found = self.compiled(terms_of, game, step, one)
-        except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
-            self._give_up(step.player, _reason(error))
-            step.most_passes = None
-            return None
+        with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
+            found = self.compiled(terms_of, game, step, one)
         self.made[step.player] += backend.made - before
         if self.made[step.player] > ANEW:
             self._give_up(step.player, "what they decide changes from step to step")
@@ -87,6 +83,11 @@ def _most_passes(game: Game, step: PlayerStep) -> int:
     """Return how often the discriminator may judge in a step that is compiled."""
     single = step.judged_together_by or computed_weights((game.networks.body, game.networks.head))
     return 1 if single else 2
+
+
+def _misread(component: Loss[Any] | Trick[Any]) -> bool:
+    """Whether a component keeps a queue: PyTorch 2.15's compiler reads what an append has just dropped from it."""
+    return any(isinstance(value, deque) for value in vars(component).values())
 
 
 def _reason(error: Exception) -> str:
