@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -86,8 +86,11 @@ def _most_passes(game: Game, step: PlayerStep) -> int:
 
 
 def _misread(component: Loss[Any] | Trick[Any]) -> bool:
-    """Whether a component keeps a queue: PyTorch 2.15's compiler reads what an append has just dropped from it."""
-    return any(isinstance(value, deque) for value in vars(component).values())
+    """Whether a component keeps a queue of Python's, which the compiler gets wrong.
+
+    PyTorch 2.15's reads what an append has just dropped from a deque, and forgets which key of an OrderedDict moved.
+    """
+    return any(isinstance(value, deque | OrderedDict) for value in vars(component).values())
 
 
 def _reason(error: Exception) -> str:
