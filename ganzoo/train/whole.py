@@ -19,7 +19,7 @@ from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
 ANEW = 8
 """How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
 
-REASONS = {"Generator": "with tricks, they draw random numbers by a generator"}
+REASONS = {"Variable(Generator)": "with tricks, they draw random numbers by a generator"}
 """By what the compiler says of them."""
 
 
