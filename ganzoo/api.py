@@ -265,7 +265,7 @@ class Targets(NamedTuple):
 
 
 class Step(Protocol):
-    """All that a loss or trick may see of one player's step."""
+    """All that a loss or trick may see of one player's step; nothing may be asked of it once the hook has returned."""
 
     @property
     def player(self) -> Player:

@@ -28,7 +28,7 @@ class Record:
         """Make room for `most_steps` steps between two readings."""
         self.most_steps = most_steps
         self.steps = torch.zeros(1, dtype=torch.int64, device=device)
-        self.one = torch.ones((), device=device)
+        self.one = torch.ones(1, device=device)
         self.tables: dict[tuple[str, ...], Tensor] = {}
         """By the names of the terms: (most_steps, terms + 2)."""
 

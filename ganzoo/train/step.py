@@ -14,7 +14,7 @@ from ganzoo.api import Opponent, Player, Step, Targets, Terms, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.train.game import Game
 
-MORE_OFTEN = "the discriminator judges other images, or more often, than in the first step"
+OTHERWISE = "the discriminator judges other images, more often, or at other weights, than in the first step"
 
 
 class Batch(NamedTuple):
@@ -51,6 +51,7 @@ class PlayerStep:
         self.packing = packing
         self.most_passes: int | None = None
         """How often the discriminator may judge, the step's own images alone, where the step is compiled."""
+        self._at_other_weights = False
         self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
 
@@ -91,14 +92,21 @@ class PlayerStep:
     def _count(self, images: Tensor) -> None:
         """Count a pass of a step that is compiled as a whole."""
         if not self.most_passes or (images is not self.fake and images is not self.real):
-            raise RuntimeError(MORE_OFTEN)
+            raise RuntimeError(OTHERWISE)
         self.most_passes -= 1
 
+    def at_other_weights(self) -> None:
+        """Note that the discriminator judges at other weights, too, as none does of a step that is compiled."""
+        self._at_other_weights = True
+        if self.most_passes is not None:
+            raise RuntimeError(OTHERWISE)
+
     def judges_its_own(self, passes: int) -> bool:
-        """Whether only the step's own images have been judged yet, in so many passes at most."""
+        """Whether only the step's own images have been judged yet, in so many passes at most, at one set of weights."""
         own = [self.fake, self._real]
         made = 1 if self.judged_together_by else len(self._verdicts)
-        return made <= passes and all(any(images is one for one in own) for images, _ in self._verdicts)
+        theirs = any(all(images is not one for one in own) for images, _ in self._verdicts)
+        return made <= passes and not theirs and not self._at_other_weights
 
     def forget(self) -> None:
         """Let go of what was judged and drawn."""
@@ -123,6 +131,7 @@ class Ahead:
     def objective(self) -> Tensor:
         """Return what the discriminator would minimise on this step's batches, at these weights."""
         game, step = self._game, self._step
+        step.at_other_weights()
         judge = partial(game.judge, weights=self.weights)
         batch = Batch(step.real, step.fake, step.latent, step.labels)
         seen = PlayerStep("discriminator", step.number, batch, step.rng, judge, game.setting.packing)
@@ -151,6 +160,7 @@ def generator_terms(game: Game, step: PlayerStep) -> Terms:
     for _, trick in game.tricks:
         opponent = trick.opponent(opponent, step)
     if opponent is not own:
+        step.at_other_weights()
         step.judged_by = partial(game.judge, weights=opponent.weights)
     return _collect(game, step, "generator")
 
@@ -189,11 +199,11 @@ TermsOf = Callable[[Game, PlayerStep], Terms]
 
 
 def settled(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
-    """Return what a player minimises in a step; `one` is 1 as it is recorded."""
+    """Return what a player minimises in a step; `one`, of shape (1,), is 1 as it is recorded."""
     terms = terms_of(game, step)
     objective = total(terms)
-    row = [*(value.detach().to(one) for value in (*terms.values(), objective)), one]
-    return Settled(objective, tuple(terms), torch.stack(row))
+    row = [*(value.detach().to(one).view(1) for value in (*terms.values(), objective)), one]
+    return Settled(objective, tuple(terms), torch.cat(row))
 
 
 def update(optimizer: torch.optim.Optimizer, objective: Tensor) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+import re
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -13,15 +15,12 @@ from ganzoo.train.apart import apart
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
-from ganzoo.train.step import MORE_OFTEN, PlayerStep, Settled, TermsOf, settled
+from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
 
 ANEW = 8
 """How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
 
-REASONS = {
-    "Generator": "with tricks, they draw random numbers by a generator",
-    MORE_OFTEN: MORE_OFTEN,
-}
+REASONS = {"Variable(Generator)": "they, or tricks, draw random numbers by a generator"}
 """By what the compiler says of them."""
 
 
@@ -42,33 +41,40 @@ class Whole:
 
     def __call__(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return what a player minimises in a step."""
-        player, judge = step.player, step.judged_by
+        player, failure = step.player, None
         twice = player == "discriminator" and any(component.differentiates for component in game.components)
         if self.fits.get(player) and not twice and not self.once.failed:
-            found = self._compiled(terms_of, game, step, one)
-            if found is not None:
-                return found
-        self.once.resting = player not in self.fits  # what the others will not need is not compiled for the first
+            try:
+                return self._compiled(terms_of, game, step, one)
+            except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
+                failure, step.most_passes = error, None
+        if player not in self.fits:
+            return self._first(terms_of, game, step, one)
+        found = settled(terms_of, game, step, one)  # where compiling has failed, nothing has run yet
+        if failure:
+            own = step.judges_its_own(_most_passes(game, step))
+            self._give_up(player, _reason(failure) if own else OTHERWISE)
+        return found
+
+    def _first(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
+        """Return the same of a player's first step; find out whether the others may be compiled."""
+        before = [kept(vars(component)) for component in game.components]
+        self.once.resting = True  # nothing is compiled that the other steps will not need
         try:
             found = settled(terms_of, game, step, one)
         finally:
             self.once.resting = False
-        if player not in self.fits:
-            self.fits[player] = step.judged_by == judge and step.judges_its_own(_most_passes(game, step))
+        steady = before == [kept(vars(component)) for component in game.components]
+        self.fits[step.player] = steady and step.judges_its_own(_most_passes(game, step))
         return found
 
-    def _compiled(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled | None:
-        """Return the same, compiled; None where that failed, and nothing has run."""
+    def _compiled(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
+        """Return the same, compiled."""
         networks = (game.networks.body, game.networks.head)
         step.most_passes = _most_passes(game, step)
         before = backend.made
-        try:
-            with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
-                found = self.compiled(terms_of, game, step, one)
-        except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
-            self._give_up(step.player, _reason(error))
-            step.most_passes = None
-            return None
+        with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
+            found = self.compiled(terms_of, game, step, one)
         self.made[step.player] += backend.made - before
         if self.made[step.player] > ANEW:
             self._give_up(step.player, "what they decide changes from step to step")
@@ -93,8 +99,23 @@ def _most_passes(game: Game, step: PlayerStep) -> int:
     return 1 if single else 2
 
 
+def kept(value: Any, deep: int = 8) -> Hashable:
+    """Return what a component keeps, to be compared: numbers, and which tensors and other objects they are.
+
+    What changes besides in a step is better not compiled. PyTorch 2.15's compiler reads what an append has just dropped
+    from a deque, and forgets which key of an OrderedDict moved; these are never the same.
+    """
+    if isinstance(value, deque | OrderedDict):
+        return object()
+    if deep and isinstance(value, Mapping):
+        return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
+    if deep and isinstance(value, list | tuple | set | frozenset):
+        return type(value), tuple(kept(each, deep - 1) for each in value)
+    return value if isinstance(value, int | float | str | bytes | None) else id(value)
+
+
 def _reason(error: Exception) -> str:
     """Return why something could not be compiled, without the compiler's own words where the reason is known."""
     text = one_line(error)
     known = (reason for sign, reason in REASONS.items() if sign in text)
-    return next(known, text[:300])
+    return next(known, re.split(r" (?:Hint|Developer debug context): ", text)[0][:300])
