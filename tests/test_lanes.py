@@ -52,9 +52,24 @@ def test_a_gradient_that_nobody_asks_for_is_none(monkeypatch):
         assert all(torch.allclose(a, b, atol=1e-5) for a, b, asked in zip(found, wanted, mask, strict=True) if asked)
 
 
-def test_groups_float32_and_a_cpu_are_left_alone():
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_channels_become_innermost_where_the_weights_are(monkeypatch, double, groups, transposed, kernel):
+    monkeypatch.setattr(lanes, "copied", lambda x: True)
+    x, w = torch.randn(2, 4, 5, 5), torch.randn(4, 4 // groups, kernel, kernel)
+    inner = w.to(memory_format=torch.channels_last)
+    place = ([1, 1], [0, 0], [1, 1], transposed, [0, 0], groups)
+    operators = agree(lambda x, w: torch.convolution(x, w, None, *place), x, inner)
+    assert "aten.clone.default" in operators
+    plain = agree(lambda x, w: torch.convolution(x, w, None, *place), x.detach(), w)
+    assert len(plain) < len(operators)
+
+
+def test_groups_float32_and_a_cpu_are_left_alone(monkeypatch):
     x, w = torch.randn(2, 6, 3, 3), torch.randn(6, 3, 1, 1)
-    assert not lanes.padded(x.bfloat16()) and not lanes.single(x[0, 0], x[0, 0, :, :1])
+    assert not lanes.padded(x.bfloat16()) and not lanes.copied(x) and not lanes.single(x[0, 0], x[0, 0, :, :1])
+    monkeypatch.setattr(lanes, "padded", lambda x: True)
     assert lanes.convolution(x, w, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 2) is NotImplemented
 
 

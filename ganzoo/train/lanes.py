@@ -1,8 +1,9 @@
 """Products as a GPU takes them best, for the compiler to put in the place of PyTorch's own.
 
 In bfloat16 tensor cores take eight channels at a time. cuDNN pads images' three by kernels of its own, four and more to
-a convolution; here zeros are part of what is compiled. And a product by a single column or row is a sum or none, which
-the compiler makes one kernel of with what comes before and behind, where cuBLAS takes two or three.
+a convolution; here zeros are part of what is compiled. So is making channels innermost, where the weights' are: PyTorch
+would copy the images, slowly. And a product by a single column or row is a sum or none, which the compiler makes one
+kernel of with what comes before and behind, where cuBLAS takes two or three.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._prims_common import suggest_memory_format
 from torch.nn.functional import pad
 
 aten: Any = torch.ops.aten
@@ -39,25 +41,32 @@ def padded(x: Tensor) -> bool:
     return x.is_cuda and x.dtype == torch.bfloat16
 
 
+def copied(x: Tensor) -> bool:
+    """Whether PyTorch would copy such tensors where their channels are not innermost and the weights' are."""
+    return x.is_cuda
+
+
 def convolution(x: Tensor, w: Tensor, b: Tensor | None, *place: Any) -> Any:
     """Return what `aten.convolution` does."""
     *_, transposed, _, groups = place
-    if not padded(x) or _whole(w, groups):
+    if not _improves(w, groups, x):
         return NotImplemented
-    y = aten.convolution(_filled(x, 1), _filled(_filled(w, 0), 1), None, *place)
-    y = y[:, : w.shape[1 if transposed else 0]]
+    y = aten.convolution(_inner(_filled(x, groups, 1), w), _filled(w, groups, 0, 1), None, *place)
+    y = y[:, : w.shape[1] * groups if transposed else w.shape[0]]
     return y if b is None else y + b.view(-1, *(1 for _ in w.shape[2:]))
 
 
 def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] | None, *place: Any) -> Any:
     """Return what `aten.convolution_backward` does: the gradients that its last argument asks for."""
     *where, (images, weights, bias) = place
-    if not padded(g) or _whole(w, where[-1]):
+    groups: int = where[-1]
+    if not _improves(w, groups, g, x):
         return NotImplemented
     found: list[Tensor | None] = [None, None, g.sum((0, *range(2, g.ndim))) if bias else None]
     if images or weights:
-        filled = (_filled(g, 1), _filled(x, 1), _filled(_filled(w, 0), 1))
-        by_images, by_weights, _ = aten.convolution_backward(*filled, None, *where, [images, weights, False])
+        seen = (_inner(_filled(one, groups, 1), w) for one in (g, x))
+        kernel = _filled(w, groups, 0, 1)
+        by_images, by_weights, _ = aten.convolution_backward(*seen, kernel, None, *where, [images, weights, False])
         if images:
             found[0] = by_images[:, : x.shape[1]]
         if weights:
@@ -84,15 +93,32 @@ def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1)
     return c + mm(a, b)
 
 
-def _whole(w: Tensor, groups: int) -> bool:
-    """Whether tensor cores take all channels as they are; or each group has its own."""
-    return groups != 1 or not any(one % LANES for one in w.shape[:2])
+def _improves(w: Tensor, groups: int, *seen: Tensor) -> bool:
+    """Whether channels are to be filled up, or to become innermost as those of the weights are."""
+    lacking = groups == 1 and padded(seen[0]) and any(one % LANES for one in w.shape[:2])
+    return lacking or any(_scattered(x, w) for x in seen)
 
 
-def _filled(x: Tensor, dim: int) -> Tensor:
-    """Return a tensor with zeros behind, up to whole lanes in a dimension."""
-    missing = -x.shape[dim] % LANES
-    return pad(x, [0, 0] * (x.ndim - 1 - dim) + [0, missing]) if missing else x
+def _scattered(x: Tensor, w: Tensor) -> bool:
+    """Whether the weights' channels are innermost, and those of what they are convolved with are not."""
+    inner = torch.channels_last
+    apart = x.ndim == 4 and not x.is_contiguous(memory_format=inner)
+    return apart and copied(x) and suggest_memory_format(w) == inner
+
+
+def _inner(x: Tensor, w: Tensor) -> Tensor:
+    """Return a tensor with its channels innermost where the weights' are."""
+    return x.contiguous(memory_format=torch.channels_last) if _scattered(x, w) else x
+
+
+def _filled(x: Tensor, groups: int, *dims: int) -> Tensor:
+    """Return a tensor with zeros behind, up to whole lanes in some dimensions."""
+    if groups != 1 or not padded(x):
+        return x
+    for dim in dims:
+        missing = -x.shape[dim] % LANES
+        x = pad(x, [0, 0] * (x.ndim - 1 - dim) + [0, missing]) if missing else x
+    return x
 
 
 OURS: Decompositions = {
