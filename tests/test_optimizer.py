@@ -53,6 +53,12 @@ def test_adam_is_pytorchs(betas, double):
     assert called == [True] * 28  # but for the first step, and the first of a weight that had no gradient before
 
 
+def test_a_step_without_gradients_changes_nothing():
+    _, ours, called = pair((0.5, 0.999))
+    ours.step()
+    assert not called
+
+
 def test_adam_at_other_betas_is_pytorchs_own(double):
     theirs, ours, called = pair((0.5, 0.999))
     for betas in ((0.5, 0.999), (0.5, 0.999), (0.9, 0.99), (0.5, 0.999)):

@@ -54,7 +54,8 @@ class CompiledAdam(torch.optim.Adam):
         for group, weights in zip(self.param_groups, groups, strict=True):
             kept = [[self.state[one][name] for one in weights] for name in ("step", "exp_avg", "exp_avg_sq")]
             gradients = [one.grad for one in weights]
-            self.called(adam, weights, gradients, *kept, group["lr"], *group["betas"], group["eps"])
+            if weights:
+                self.called(adam, weights, gradients, *kept, group["lr"], *group["betas"], group["eps"])
 
 
 def adam(
