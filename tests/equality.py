@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import ganzoo
 from ganzoo.api import Images
 from ganzoo.registry.lookup import installed
+from ganzoo.train import lanes
 from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import Trainer
 
@@ -46,3 +48,18 @@ def difference(one: Losses, two: Losses) -> float:
     assert [step.keys() for step in one] == [step.keys() for step in two]
     pairs = [(a[key], b[key]) for a, b in zip(one, two, strict=True) for key in a]
     return max(abs(a - b) / max(1.0, abs(a)) for a, b in pairs)
+
+
+def agree(function, *inputs) -> list[str]:
+    """Compare a function and its gradients with what they are carried out by on a GPU; return the operators of that."""
+    from torch._inductor.decomposition import select_decomp_table
+
+    def both(*inputs):
+        y = function(*inputs)
+        return y, *torch.autograd.grad((y * y.detach().cos()).sum(), inputs)
+
+    inputs = tuple(one.requires_grad_() for one in inputs)
+    graph = make_fx(both, decomposition_table=lanes.replaced(select_decomp_table()))(*inputs)
+    for wanted, found in zip(both(*inputs), graph(*inputs), strict=True):
+        assert torch.allclose(found, wanted, rtol=0, atol=1e-12)
+    return [str(node.target) for node in graph.graph.nodes]

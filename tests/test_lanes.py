@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch._inductor.decomposition import select_decomp_table
-from torch.fx.experimental.proxy_tensor import make_fx
+from equality import agree
 from torch.nn.functional import linear
 
 from ganzoo.train import lanes
-
-
-def agree(function, *inputs) -> list[str]:
-    """Compare a function and its gradients with what they are carried out by; return the operators of that."""
-
-    def both(*inputs):
-        y = function(*inputs)
-        return y, *torch.autograd.grad((y * y.detach().cos()).sum(), inputs)
-
-    inputs = tuple(one.requires_grad_() for one in inputs)
-    graph = make_fx(both, decomposition_table=lanes.replaced(select_decomp_table()))(*inputs)
-    for wanted, found in zip(both(*inputs), graph(*inputs), strict=True):
-        assert torch.allclose(found, wanted, rtol=0, atol=1e-12)
-    return [str(node.target) for node in graph.graph.nodes]
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -21,6 +21,11 @@ speed() {
   date -u
 }
 
+# beside SECONDS NUMBER FLAGS: run measure.py in such a way that several get warm at once, and each measures alone.
+beside() {
+  speed "$1" measure.py --beside /tmp/turn --rounds 2 --seconds 0.4 "${@:3}" >"/tmp/beside-$2.md"
+}
+
 # grid SECONDS NAME SUITE [FLAGS]: run a suite on CUDA, JOBS runs side by side. What is finished by then comes back: its table,
 # and all but the weights in an archive, from which `ganzoo report` makes other tables. At most 8 files come back in all.
 grid() {

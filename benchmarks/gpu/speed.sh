@@ -4,14 +4,11 @@
 set -euo pipefail
 source benchmarks/gpu/setup.sh
 limit=${1:-240}
-beside() {
-  speed "$limit" measure.py --beside /tmp/turn --rounds 2 --seconds 0.4 "${@:2}" >"/tmp/speed-$1.md"
-}
-beside 1 --only dcgan --modes eager,graph,compiled --kernels 30 &
-beside 2 --only dcgan --batch 512 --modes "graph,compiled bfloat16" &
-beside 3 --only dcgan --modes "graph bfloat16,compiled bfloat16" --together 1,8 &
-beside 4 --only dcgan --batch 512 --modes "compiled bfloat16" --together 1,8 &
-beside 5 --only "resnet + hinge" --modes "eager,graph,compiled bfloat16" --kernels 30 &
-beside 6 --only "resnet + hinge" --batch 512 --modes "graph bfloat16,compiled bfloat16" &
+beside "$limit" 1 --only dcgan --modes eager,graph,compiled --kernels 30 &
+beside "$limit" 2 --only dcgan --batch 512 --modes "graph,compiled bfloat16" &
+beside "$limit" 3 --only dcgan --modes "graph bfloat16,compiled bfloat16" --together 1,8 &
+beside "$limit" 4 --only dcgan --batch 512 --modes "compiled bfloat16" --together 1,8 &
+beside "$limit" 5 --only "resnet + hinge" --modes "eager,graph,compiled bfloat16" --kernels 30 &
+beside "$limit" 6 --only "resnet + hinge" --batch 512 --modes "graph bfloat16,compiled bfloat16" &
 wait
-cat /tmp/speed-?.md
+cat /tmp/beside-?.md

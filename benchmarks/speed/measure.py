@@ -16,6 +16,7 @@ import statistics
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import narrow
 import numpy as np
 import torch
 from grid import Grid
@@ -83,11 +84,16 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="instead: runs at a time on one GPU, e.g. 1,8")
     parser.add_argument("--beside", default="", help="a file's name, given to all that get warm at once on one GPU")
+    parser.add_argument(
+        "--narrow", action="store_true", help="try convolutions of few channels as products (narrow.py)"
+    )
     parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, where it is ignored
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
+    if given.narrow:
+        narrow.put_in()
     print(machine(device), flush=True)
     turn = Turn(given.beside)
     for case in (case for case in CASES if case.label.startswith(given.only)):
