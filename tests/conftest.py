@@ -89,3 +89,15 @@ def make_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for module in set(sys.modules) - before:
         if str(getattr(sys.modules[module], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[module]
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile as far as the graphs of both passes, which takes no compiler of the machine."""
+    import torch
+    from torch._dynamo.backends.debugging import aot_eager
+
+    from ganzoo.train import passes
+
+    monkeypatch.setattr(passes, "inductor", aot_eager)
+    torch._dynamo.reset()

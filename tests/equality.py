@@ -11,8 +11,11 @@ from ganzoo.api import Images
 from ganzoo.registry.lookup import installed
 from ganzoo.train import lanes
 from ganzoo.train.execution import Execution
-from ganzoo.train.trainer import Trainer
+from ganzoo.train.trainer import PLAYERS, Trainer
 
+CPU = torch.device("cpu")
+COMPILED = Execution(channels_last=True, compiled=True)
+JOINED = {"recipe": {"reuse_fakes": True, "joint_pass": True}}
 STEPS = 20
 BATCH = 16
 LOSSES = [one.name for one in installed().of("loss") if one.distribution == "ganzoo-core"]
@@ -48,6 +51,12 @@ def difference(one: Losses, two: Losses) -> float:
     assert [step.keys() for step in one] == [step.keys() for step in two]
     pairs = [(a[key], b[key]) for a, b in zip(one, two, strict=True) for key in a]
     return max(abs(a - b) / max(1.0, abs(a)) for a, b in pairs)
+
+
+def apart(one: Trainer, two: Trainer) -> float:
+    """Return how far the networks' weights and buffers are apart at most."""
+    pairs = [zip(*(run.modules[player].state_dict().values() for run in (one, two)), strict=True) for player in PLAYERS]
+    return max((a - b).abs().max().item() for both in pairs for a, b in both)
 
 
 def agree(function, *inputs) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from equality import LOSSES, STATEFUL, difference, made, trained
+from equality import JOINED, LOSSES, STATEFUL, difference, made, trained
 
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
@@ -16,6 +16,7 @@ from ganzoo.engine.crew import Crew, Place
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
 from ganzoo.train.execution import EAGER, Execution
+from ganzoo.train.optimizer import CompiledAdam
 from ganzoo.zoo.tricks.hflip import HFlip
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -58,7 +59,6 @@ def test_a_graph_gives_architectures_the_numbers_of_eager(model):
 
 
 RESNET = {"model": "resnet:width=8,critic_width=8", "loss": "hinge", "trick": "spectral-norm"}
-JOINED = {"recipe": {"reuse_fakes": True, "joint_pass": True}}
 
 
 @double
@@ -69,6 +69,7 @@ def test_compiled_and_captured_networks_give_the_numbers_of_eager(request_):
     one = made(replace(GRAPH, compiled=True), CUDA, pytest.fail, **request_)
     assert difference(trained(made(EAGER, CUDA, **request_)), trained(one)) < 1e-5
     assert one.capture is not None and one.capture.graphs
+    assert all(isinstance(optimizer, CompiledAdam) for optimizer in one.optimizers.values())
 
 
 def test_bfloat16_graphs_start_as_bfloat16_without():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -107,10 +109,32 @@ def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, c
         return float(len(seen))
 
     found = dict.fromkeys(("loop", "quick", "slow", "later"))
-    assert measure.in_turn(found, speed, 2) == {"loop": [4.0, 6.0], "quick": [5.0, 7.0]}
+    assert measure.in_turn(found, speed, 2, measure.Turn("")) == {"loop": [4.0, 6.0], "quick": [5.0, 7.0]}
     assert list(found) == ["loop", "quick"] and "left out: slow, later" in capsys.readouterr().out
     with pytest.raises(KeyboardInterrupt):
-        measure.in_turn({"slow": None}, speed, 2)
+        measure.in_turn({"slow": None}, speed, 2, measure.Turn(""))
+
+
+def test_each_measures_alone_once_all_are_warm(measure, tmp_path):
+    turns = [measure.Turn(str(tmp_path / "turn")) for _ in range(2)]
+    order: list[int] = []
+    threads = [
+        threading.Thread(target=lambda number=number, turn=turn: (turn.take(), order.append(number)), daemon=True)
+        for number, turn in enumerate(turns)
+    ]
+    for turn in turns:
+        turn.share()
+    threads[0].start()
+    threads[0].join(0.2)
+    assert order == []  # the other gets warm
+    threads[1].start()
+    for thread in threads:
+        thread.join(0.5)
+    assert len(order) == 1  # the other measures when this one has ended
+    os.close(turns[order[0]].lock)
+    for thread in threads:
+        thread.join(5)
+    assert sorted(order) == [0, 1]
 
 
 def test_the_operators_that_take_most_come_first(measure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import platform
 import statistics
 import time
@@ -54,20 +55,17 @@ class Turn:
 
     def __init__(self, file: str) -> None:
         """Share a file's lock with the others; with none for an empty name."""
-        self.lock = Path(file).open("w", encoding="utf-8") if file else None  # noqa: SIM115  (held to the end)
+        self.lock = os.open(file, os.O_CREAT | os.O_WRONLY) if file else None  # open to the end
 
     def share(self) -> None:
         """Begin to get warm, beside others that do."""
-        if self.lock:
+        if self.lock is not None:
             fcntl.flock(self.lock, fcntl.LOCK_SH)
 
     def take(self) -> None:
         """Wait until no other gets warm or measures; it is this one's turn until it shares again, or ends."""
-        if self.lock:
+        if self.lock is not None:
             fcntl.flock(self.lock, fcntl.LOCK_EX)
-
-
-NOBODY = Turn("")
 
 
 class Everywhere(nullcontext[None]):

@@ -20,7 +20,7 @@ import narrow
 import numpy as np
 import torch
 from grid import Grid
-from instruments import NOBODY, Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
+from instruments import Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
 from peers import PEERS, peers
 from tutorial import Tutorial
 
@@ -164,9 +164,7 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
     return found
 
 
-def in_turn(
-    found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, turn: Turn = NOBODY
-) -> dict[Key, list[float]]:
+def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, turn: Turn) -> dict[Key, list[float]]:
     """Measure each in turn, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm.
 
     Nobody else measures meanwhile, of those that share the turn.

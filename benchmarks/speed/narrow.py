@@ -6,7 +6,7 @@ place sees, or one that sums what it gives, and a product between; both are part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,15 +23,7 @@ FEW, MANY = 4, 16
 def put_in() -> None:
     """Have the compiler carry such convolutions out in here, for this process."""
     ours = {aten.convolution.default: convolution, aten.convolution_backward.default: convolution_backward}
-    lanes.OURS = {**lanes.OURS, **{operator: _before(one, lanes.OURS[operator]) for operator, one in ours.items()}}
-
-
-def _before(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
-    def decompose(*args: Any) -> Any:
-        found = ours(*args)
-        return theirs(*args) if found is NotImplemented else found
-
-    return decompose
+    lanes.OURS = lanes.before(ours, lanes.OURS)
 
 
 def convolution(

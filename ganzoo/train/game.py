@@ -105,6 +105,11 @@ class Game:
         """The loss, then the tricks in order."""
         return [self.loss[1], *(trick for _, trick in self.tricks)]
 
+    @property
+    def changes_real(self) -> bool:
+        """Whether any trick changes real images."""
+        return any(type(trick).real is not Trick.real for _, trick in self.tricks)
+
     def sampler(self) -> nn.Module:
         """Return the generator to draw samples from, as the tricks choose it."""
         network = self.networks.generator

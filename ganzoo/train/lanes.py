@@ -25,15 +25,20 @@ Decompositions = Mapping[Any, Callable[..., Any]]
 
 def replaced(table: Decompositions) -> dict[Any, Callable[..., Any]]:
     """Return the compiler's decompositions, those in here before its own."""
+    return before(OURS, table)
 
-    def first(ours: Callable[..., Any], theirs: Callable[..., Any] | None) -> Callable[..., Any]:
+
+def before(ours: Decompositions, theirs: Decompositions) -> dict[Any, Callable[..., Any]]:
+    """Return the second of two, with the first before them."""
+
+    def first(one: Callable[..., Any], other: Callable[..., Any] | None) -> Callable[..., Any]:
         def decompose(*args: Any, **kwargs: Any) -> Any:
-            found = ours(*args, **kwargs)
-            return theirs(*args, **kwargs) if found is NotImplemented and theirs else found
+            found = one(*args, **kwargs)
+            return other(*args, **kwargs) if found is NotImplemented and other else found
 
         return decompose
 
-    return {**table, **{operator: first(ours, table.get(operator)) for operator, ours in OURS.items()}}
+    return {**theirs, **{operator: first(one, theirs.get(operator)) for operator, one in ours.items()}}
 
 
 def padded(x: Tensor) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo.api import Images, Player, Progress, Rates, Trick
+from ganzoo.api import Images, Player, Progress, Rates
 from ganzoo.data.batches import Batches
 from ganzoo.planning.run import Run
 from ganzoo.train.average import WeightAverage
@@ -157,7 +157,7 @@ class Trainer:
 
     def _discriminator_step(self, number: int, drawn: Drawn) -> None:
         real = partial(self._real, drawn.chosen)
-        if any(type(trick).real is not Trick.real for _, trick in self.game.tricks):
+        if self.game.changes_real:
             real = real()  # tricks draw from one generator, in the order of the hooks
         batch = Batch(real, drawn.fake.detach(), drawn.latent, drawn.labels)
         step = self._player_step("discriminator", number, batch)

@@ -20,8 +20,8 @@ from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
 ANEW = 8
 """How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
 
-REASONS = {"Variable(Generator)": "they, or tricks, draw random numbers by a generator"}
-"""By what the compiler says of them."""
+DRAWS = "Variable(Generator)"
+"""What the compiler says where random numbers are drawn by a generator, which it does not know."""
 
 
 class Whole:
@@ -38,6 +38,7 @@ class Whole:
         self.fits: dict[Player, bool] = {}
         """Whether a player's steps may be compiled."""
         self.made: Counter[Player] = Counter()
+        self.told = False
 
     def __call__(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return what a player minimises in a step."""
@@ -81,9 +82,10 @@ class Whole:
         return found
 
     def _give_up(self, player: Player, reason: str) -> None:
-        if all(self.fits.values()):
-            self.tell(f"losses are not compiled: {reason}")
         self.fits[player] = False
+        if not self.told:
+            self.told = True
+            self.tell(f"losses are not compiled: {reason}")
 
 
 def alone(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
@@ -117,5 +119,6 @@ def kept(value: Any, deep: int = 8) -> Hashable:
 def _reason(error: Exception) -> str:
     """Return why something could not be compiled, without the compiler's own words where the reason is known."""
     text = one_line(error)
-    known = (reason for sign, reason in REASONS.items() if sign in text)
-    return next(known, re.split(r" (?:Hint|Developer debug context): ", text)[0][:300])
+    if DRAWS in text:
+        return "they, or tricks, draw random numbers by a generator"
+    return re.split(r" (?:Hint|Developer debug context): ", text)[0][:300]
