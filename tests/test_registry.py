@@ -136,6 +136,21 @@ def test_what_is_only_unusual_is_no_damage(sphere, make_distribution, raw):
     assert registry.damaged == ()
 
 
+@pytest.mark.parametrize(
+    "group",
+    ["ganzoo.loss", "ganzo.losses", "gan-zoo.losses", "ganzoo_losses", "ganzoo-losses", "ganzoolosses"],
+)
+def test_a_misspelt_group_is_told(make_distribution, group):
+    (damage,) = discover([str(make_distribution("ganzoo-sphere", {group: {"sphere": "sphere:SPEC"}}))]).damaged
+    reason = f'"{group}" is no group of entry points that this ganzoo reads; did you mean "ganzoo.losses"?'
+    assert (damage.distribution, damage.reason) == ("ganzoo-sphere", reason)
+
+
+def test_groups_of_others_are_no_slips(make_distribution):
+    groups = ("zoo.losses", "torch.losses", "distutils.commands", "console_scripts", "pytest11", "gan.tricks")
+    assert discover([str(make_distribution("foreign", {group: {"a": "b:c"} for group in groups}))]).damaged == ()
+
+
 def test_a_percent_sign_in_a_plugins_own_value_breaks_only_that_plugin(sphere, make_distribution):
     make_distribution("ganzoo-percent", {"ganzoo.losses": {"percent": "%(here)s:SPEC"}})
     registry = discover([str(sphere)])
@@ -175,6 +190,15 @@ def test_a_corrupted_distribution_shadows_a_later_one_of_its_name(make_distribut
     [
         ("raise RuntimeError('no\\nluck')", "importing odd_spec:SPEC raised RuntimeError: no luck"),
         ("raise SystemExit(3)", "importing odd_spec:SPEC raised SystemExit: 3"),
+        (
+            "class Panic(BaseException): pass\nraise Panic('as of Rust')",
+            "importing odd_spec:SPEC raised Panic: as of Rust",
+        ),
+        (
+            "class Mute(Exception):\n    def __str__(self):\n        return self.words\nraise Mute",
+            "importing odd_spec:SPEC raised Mute: its own message raised AttributeError",
+        ),
+        ("raise OSError('no file \\udcff')", r"importing odd_spec:SPEC raised OSError: no file \udcff"),
         ("import a_module_that_nobody_has", "No module named 'a_module_that_nobody_has'"),
         ("SPEC = (", "SyntaxError"),
         ("SPEK = 1", "has no attribute 'SPEC'"),
@@ -194,6 +218,10 @@ def test_a_corrupted_distribution_shadows_a_later_one_of_its_name(make_distribut
         (LOSS.replace("summary=", "recipe={'steps': 3}, summary="), "recipe is {'steps': 3}, not a ganzoo.api.Recipe"),
         (LOSS.replace("summary=", "params=dict, summary="), "params is <class 'dict'>, not a dataclass"),
         (LOSS.replace("summary=", "params=None, summary="), "params is None, not a dataclass"),
+        (
+            "from ganzoo.api import NoParams\n" + LOSS.replace("summary=", "params=NoParams(), summary="),
+            "params is NoParams(); name the dataclass itself, not one of its instances",
+        ),
         (
             "from dataclasses import dataclass\n@dataclass\nclass P:\n    w: list = None\n"
             + LOSS.replace("summary=", "params=P, summary="),
@@ -351,6 +379,7 @@ def test_the_target_is_imported_only_when_it_is_built(sphere):
         (None, "ModuleNotFoundError: No module named 'sphere_loss'"),
         ("", "AttributeError: module 'sphere_loss' has no attribute 'Sphere'"),
         ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("class Panic(BaseException): pass\nraise Panic", "Panic:"),
     ],
 )
 def test_a_target_that_cannot_be_imported_names_the_plugin(sphere, source, reason):

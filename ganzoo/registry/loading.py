@@ -47,7 +47,9 @@ def read_spec(entry: Entry) -> tuple[Spec | None, State, str]:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not end up in `ganzoo list --json`
             return _read(entry, load_object(entry.value))
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's module raises must stop only itself: a panic of Rust's, too
         return None, *_raised(entry, error)
 
 
@@ -56,7 +58,7 @@ def _raised(entry: Entry, error: BaseException) -> tuple[State, str]:
     mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
     if isinstance(error, ImportError) and error.name == "ganzoo.api":
         return "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
-    newer = isinstance(error, TypeError) and NEW_FIELD.search(str(error))
+    newer = isinstance(error, TypeError) and NEW_FIELD.search(one_line(error))
     hint = "; a slip of the pen, or written for a newer ganzoo-core: upgrade that" if newer else ""
     return "broken", f"importing {entry.value} raised {one_line(error)}{hint}"
 
@@ -99,10 +101,13 @@ def _flaw(spec: Spec) -> str:
 
 
 def _params_flaw(spec: Spec) -> str:
-    if not is_dataclass(spec.params):
-        return f"params is {spec.params!r}, not a dataclass"
+    params: Any = spec.params
+    if not is_dataclass(params):
+        return f"params is {params!r}, not a dataclass"
+    if not isinstance(params, type):
+        return f"params is {params!r}; name the dataclass itself, not one of its instances"
     try:
-        known = parameters(spec.params)
+        known = parameters(params)
     except (ParameterError, NameError) as error:  # NameError: an annotation that names what is not imported
         return f"params: {error}"
     wrong = [f"{old} -> {new}" for old, new in spec.renamed.items() if old in known or new not in known]

@@ -190,7 +190,9 @@ def build_target(component: Component) -> Any:
     target = component.usable_spec.target
     try:
         return load_object(target)
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's module may raise anything
         raise BrokenPluginError(
             f"{component.kind} {component.full_name} {component.version}: importing {target} raised {one_line(error)}"
         ) from error
