@@ -322,6 +322,12 @@ PLUGINS = {
         "architecture", "gradients", "no gradient reaches the body's unused.weight",
         BUILD + "made = small(setting)\n    made.body.unused = nn.Linear(2, 2)\n    return made",
     ),
+    "a choice that raises an exception of its own": Wrong(
+        "architecture", "options", "wrong:mode=b: Odd: no b (3)",
+        "class Odd(Exception):\n    def __init__(self, what, number): super().__init__(f'{what} ({number})')\n"
+        + BUILD + 'if params.mode == "b": raise Odd("no b", 3)\n    return small(setting)',
+        spec=PARAMS + 'mode: str = param("a", "m", choices=("a", "b"))', more=", params=Params",
+    ),
     "weights outside of the state": Wrong(
         "architecture", "state", "with the same state_dict the",
         BUILD + 'shift = torch.randn(1, 1, 1, 1) * 0.1\n    return changed(setting, "generator", lambda images: images + shift)',
