@@ -177,6 +177,10 @@ PLUGINS = {
         '        (slope,) = torch.autograd.grad(logits, x, retain_graph=True)\n'
         '        return {**super().discriminator(step), "penalty": slope.square().mean()}',
     ),
+    "targets of its own": Wrong(
+        "loss", "targets", "no term of the discriminator's depends on step.targets", "class Wrong(Good): pass",
+        more=', provides=("targets",)',
+    ),
     "a backward of its own": Wrong(
         "loss", "one-backward", "was given a gradient: no backward of your own",
         LOSS + 'loss = self.fake(step).mean()\n        loss.backward(retain_graph=True)\n        return {"fake": loss}',
@@ -351,6 +355,10 @@ PLUGINS = {
     ),
     "pixels that are floats": Wrong(
         "dataset", "as-described", "it holds float64 of shape", LOAD + "return Images(PIXELS / 255, LABELS)"
+    ),
+    "floats that were cast": Wrong(
+        "dataset", "as-described", "train: the brightest pixel is 1 of 255",
+        LOAD + "return Images((PIXELS / 255).round().astype(np.uint8), LABELS)",
     ),
     "another order every time": Wrong(
         "dataset", "deterministic", "train: loading twice gives other images",
