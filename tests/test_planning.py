@@ -440,6 +440,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"recipe": {"steps": 0}}, ParameterError, "--recipe: steps must be at least 1, not 0"),
         ({"recipe": "steps=5"}, ParameterError, "--recipe: a table of names and values, not 'steps=5'"),
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),
+        ({"jobs": True}, ParameterError, "--jobs: must be a whole number, at least 1, not True"),
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"out": "caf\udce9"}, ParameterError, r"--out: must be a name in UTF-8, not 'caf\udce9'; rename the folder"),

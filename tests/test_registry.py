@@ -318,9 +318,17 @@ def test_a_broken_rival_takes_no_name_away(make_distribution):
     make_distribution("ganzoo-core", {"ganzoo.losses": {"bce": "sphere:SPEC"}}, {"sphere": LOSS})
     folder = make_distribution("ganzoo-rival", {"ganzoo.losses": {"bce": "absent_module:SPEC"}})
     registry = discover([str(folder)])
-    assert registry.get("loss", "bce").full_name == "ganzoo-core/bce"
+    found = registry.get("loss", "bce")
+    assert (found.full_name, found.shown_name, found.state) == ("ganzoo-core/bce", "bce", "ok")
     with pytest.raises(BrokenPluginError, match=r"ganzoo-rival/bce 1\.0 is broken: importing absent_module"):
         registry.get("loss", "ganzoo-rival/bce")
+
+
+def test_beside_two_that_work_a_broken_one_says_what_is_wrong_with_it(make_distribution):
+    for name, module in (("ganzoo-a", "sphere"), ("ganzoo-b", "absent_module"), ("ganzoo-c", "sphere")):
+        folder = make_distribution(name, {"ganzoo.losses": {"bce": f"{module}:SPEC"}}, {"sphere": LOSS})
+    states = [(one.distribution, one.state) for one in discover([str(folder)]).components]
+    assert states == [("ganzoo-a", "ambiguous"), ("ganzoo-b", "broken"), ("ganzoo-c", "ambiguous")]
 
 
 def test_what_a_plugin_prints_at_import_stays_out_of_standard_output(make_distribution, capsys):
@@ -396,6 +404,10 @@ def test_source_of_finds_the_targets_file_without_importing_it(sphere):
     assert source_of(component) == "sphere_loss:Sphere"
     (sphere / "sphere_loss.py").write_text("raise SystemExit", encoding="utf-8")
     assert source_of(component) == str(sphere / "sphere_loss.py")
+    (sphere / "sphere_loss.py").unlink()
+    (sphere / "sphere_loss").mkdir()
+    (sphere / "sphere_loss" / "__init__.py").touch()
+    assert source_of(component) == str(sphere / "sphere_loss" / "__init__.py")
 
 
 # What stays light ----------------------------------------------------------------------------------------------------

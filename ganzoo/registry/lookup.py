@@ -204,7 +204,7 @@ def source_of(component: Component) -> str:
     relative = target.partition(":")[0].replace(".", "/")
     for folder in sys.path:
         for file in (f"{relative}.py", f"{relative}/__init__.py"):
-            path = Path(folder or ".") / file
+            path = Path(folder) / file
             if path.is_file():
                 return str(path)
     return target
