@@ -252,6 +252,12 @@ def test_a_plugin_whose_function_raises_is_named(plugin):
         plan(loss="loss-x")
 
 
+def test_a_plugin_whose_function_exits_is_named(plugin):
+    plugin(loss="recipe=lambda params: exit()")
+    with pytest.raises(BrokenPluginError, match=r"^loss ganzoo-fake/loss-x 1\.0: its recipe raised SystemExit"):
+        plan(loss="loss-x")
+
+
 @pytest.mark.parametrize("field", ["recipe", "provides", "requires", "conflicts"])
 def test_a_plugin_whose_function_returns_something_else_is_named(plugin, field):
     plugin(loss=f"{field}=lambda params: 5")

@@ -246,6 +246,29 @@ def test_a_dataset_needs_a_spec_that_can_describe_it(make_distribution):
     assert component.reason == "odd_spec:SPEC is a Spec; a dataset needs a ganzoo.api.DatasetSpec"
 
 
+DATASET = """
+from ganzoo.api import DatasetSpec
+SPEC = DatasetSpec(target="a:b", summary="", describe=print, {more})
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("extractor=None", "extractor is None, not the name of a feature network"),
+        ("extractor='x', metrics='fid'", "metrics is 'fid', not a tuple of names; write (\"fid\",)"),
+        ("extractor='x', metrics=()", 'metrics is (), not a tuple of names; write ("fid",)'),
+        ("extractor='x', metrics=('fidd',)", 'metrics: no metric "fidd"; did you mean "fid"?'),
+        ("extractor='x', samples='50'", "samples is '50', not a whole number above 1, or None"),
+        ("extractor='x', samples=1", "samples is 1, not a whole number above 1, or None"),
+        ("extractor=lambda params: 'x', metrics=['kid'], samples=2", ""),
+    ],
+)
+def test_what_a_dataset_is_scored_by_is_looked_at_before_anything_is_planned(make_distribution, more, reason):
+    component = spec_with(make_distribution, DATASET.format(more=more), "ganzoo.datasets")
+    assert component.reason == (f"odd_spec:SPEC: {reason}" if reason else "")
+
+
 @pytest.mark.parametrize("name", ["Sphere", "two_words", "a--b", "-a", "a b", "a/b", "süß"])
 def test_names_are_lower_case_words_joined_by_single_dashes(make_distribution, name):
     folder = make_distribution("ganzoo-sphere", {"ganzoo.losses": {name: "sphere:SPEC"}}, {"sphere": LOSS})

@@ -6,13 +6,14 @@ import contextlib
 import importlib
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import is_dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ganzoo.api import API_VERSION, OLDEST_API, DataInfo, DatasetSpec, Paper, Recipe, Setting, Spec
-from ganzoo.errors import ParameterError, one_line
-from ganzoo.params import parameters
+from ganzoo.errors import ParameterError, did_you_mean, one_line
+from ganzoo.evaluate.metrics import METRICS
+from ganzoo.params import is_whole, parameters
 from ganzoo.registry.discovery import Entry
 from ganzoo.registry.permission import forbidden
 
@@ -97,7 +98,7 @@ def _flaw(spec: Spec) -> str:
     for name, words in (("provides", spec.provides), ("formerly", spec.formerly)):
         if isinstance(words, str):
             return f'{name} is a string, not a collection of them; write ("{words}",)'
-    return _params_flaw(spec)
+    return _params_flaw(spec) or (_dataset_flaw(spec) if isinstance(spec, DatasetSpec) else "")
 
 
 def _params_flaw(spec: Spec) -> str:
@@ -112,6 +113,22 @@ def _params_flaw(spec: Spec) -> str:
         return f"params: {error}"
     wrong = [f"{old} -> {new}" for old, new in spec.renamed.items() if old in known or new not in known]
     return f"renamed has {wrong[0]}: the old name must be no parameter, and the new one must be one" if wrong else ""
+
+
+def _dataset_flaw(spec: DatasetSpec) -> str:
+    extractor: Any = spec.extractor
+    metrics: Any = spec.metrics
+    samples: Any = spec.samples
+    if not isinstance(extractor, str) and not callable(extractor):
+        return f"extractor is {extractor!r}, not the name of a feature network"
+    if not isinstance(metrics, tuple | list) or not metrics:
+        return f'metrics is {metrics!r}, not a tuple of names; write ("fid",)'
+    for name in cast("Sequence[Any]", metrics):
+        if name not in METRICS:
+            return f'metrics: no metric "{name}"{did_you_mean(str(name), METRICS)}'
+    if samples is not None and not (is_whole(samples) and samples > 1):
+        return f"samples is {samples!r}, not a whole number above 1, or None"
+    return ""
 
 
 def load_object(value: str) -> Any:
