@@ -81,4 +81,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def one_line(error: BaseException) -> str:
     """Return an exception's type and message on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{type(error).__name__}: {words_of(error)}".rstrip()
+
+
+def words_of(error: BaseException) -> str:
+    """Return an exception's message on one line, what is no UTF-8 in a file's name escaped."""
+    try:
+        words = str(error)
+    except Exception as another:  # a stranger's exception may not be able to say what it is
+        words = f"its own message raised {type(another).__name__}"
+    return " ".join(words.split()).encode(errors="backslashreplace").decode()

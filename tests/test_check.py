@@ -18,6 +18,7 @@ from ganzoo.errors import BrokenPluginError, ParameterError, UnknownComponentErr
 from ganzoo.registry.lookup import installed
 from ganzoo.testing import conformance
 from ganzoo.testing.rehearsal import partners
+from ganzoo.testing.source import find
 from ganzoo.testing.subject import Subject, subjects
 from ganzoo.testing.suite import ALL, Outcome, checks, outcomes
 from ganzoo.testing.training import combinations
@@ -41,6 +42,9 @@ class Loud(nn.Module):
 def Wrong(params, setting):
     return changed(setting, "generator", Loud())
 """
+
+
+LOSS_THAT_IS_GOOD = "class Wrong(Good): pass\n"
 
 
 def quickly(name: str):
@@ -138,7 +142,7 @@ def test_what_cannot_be_combined_is_left_out_with_the_plans_reason():
 
 def test_a_plugin_is_tried_with_what_its_own_distribution_brings(make_distribution):
     group = {"own-loss": "own_spec:SPEC", "other-loss": "own_spec:SPEC"}
-    source = modules(Wrong("loss", "", "", "class Wrong(Good): pass"))
+    source = modules(Wrong("loss", "", "", LOSS_THAT_IS_GOOD))
     make_distribution("ganzoo-own", {"ganzoo.losses": group}, {"own_spec": source["wrong_spec"]})
     (trick,) = subjects("r1")
     (loss, *_) = subjects("own-loss")
@@ -198,6 +202,16 @@ def test_json_is_an_object_a_check():
     assert set(rows[0]) == {"kind", "name", "distribution", "check", "verdict", "message", "reason", "fix"}
 
 
+def test_what_a_component_prints_stays_out_of_its_json(make_distribution):
+    target = LOSS_THAT_IS_GOOD + "print('hello')\n"
+    make_distribution(
+        "ganzoo-wrong", {"ganzoo.losses": {"wrong": "wrong_spec:SPEC"}}, modules(Wrong("loss", "", "", target))
+    )
+    done = CliRunner().invoke(cli, ["check", "wrong", "--alone", "--json"], catch_exceptions=False)
+    assert {row["name"] for row in json.loads(done.stdout)} == {"wrong"}
+    assert done.stderr == "hello\n"
+
+
 def test_parameters_can_be_given():
     code, shown = run("wgan-gp:penalty=5", "--alone")
     assert (code, shown.splitlines()[0][: len("loss wgan-gp:penalty=5, ")]) == (0, "loss wgan-gp:penalty=5, ")
@@ -226,7 +240,7 @@ def test_the_checks_can_be_listed():
 
 
 def test_a_folder_is_checked_without_being_installed(tmp_path, monkeypatch):
-    source = modules(Wrong("loss", "", "", "class Wrong(Good): pass"))
+    source = modules(Wrong("loss", "", "", LOSS_THAT_IS_GOOD))
     for module, text in source.items():
         file = tmp_path / f"{module.replace('wrong', 'local')}.py"
         file.write_text(text.replace("wrong_", "local_"), encoding="utf-8")
@@ -239,6 +253,28 @@ def test_a_folder_is_checked_without_being_installed(tmp_path, monkeypatch):
     code, shown = run(f"{tmp_path}/", "--alone")
     assert (code, shown.splitlines()[0]) == (0, "loss local, from ganzoo-local 0.3")
     installed.cache_clear()
+
+
+def test_a_folder_is_checked_even_where_another_copy_is_installed(make_distribution, tmp_path, monkeypatch):
+    """And was imported, as all specs are that a name is looked up in."""
+    source = modules(Wrong("loss", "", "", LOSS_THAT_IS_GOOD))
+    make_distribution("ganzoo-wrong", {"ganzoo.losses": {"wrong": "wrong_spec:SPEC"}}, source)
+    (hinge, installed_one) = (*subjects("hinge"), *subjects("wrong"))
+    assert installed_one.target and hinge.target
+    for module, text in source.items():
+        (tmp_path / f"{module}.py").write_text(f"{text}\nNEW = True\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "ganzoo-wrong"\nversion = "2.0"\n'
+        '[project.entry-points."ganzoo.losses"]\nwrong = "wrong_spec:SPEC"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (local,) = find(f"{tmp_path}/")
+    assert local.component.version == "2.0"
+    assert local.component.spec is not installed_one.component.spec
+    assert sys.modules[local.target.__module__].NEW
+    (again,) = subjects("hinge")
+    assert again.target is hinge.target
 
 
 def test_a_misspelt_group_in_a_plugins_folder_is_named_beside_right_ones(tmp_path):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from ganzoo.cli.main import cli
 from ganzoo.cli.output import print_table
-from ganzoo.errors import UnknownComponentError
+from ganzoo.errors import BrokenPluginError, UnknownComponentError
 from ganzoo.registry.lookup import PLURALS, installed
 
 KEYS = {"kind", "name", "distribution", "version", "state", "reason", "summary", "paper", "entry"}
@@ -186,6 +186,16 @@ def test_show_gives_the_reason_of_what_is_broken(odd):
         "state: broken: importing odd_spec:SPEC raised OSError: no disk",
         "",
     ]
+
+
+def test_show_names_a_dataset_whose_extractor_raises(make_distribution):
+    source = (
+        "from ganzoo.api import DatasetSpec\n"
+        'SPEC = DatasetSpec(target="a:b", summary="", describe=print, extractor=lambda params: 1 / 0)'
+    )
+    make_distribution("ganzoo-odd", {"ganzoo.datasets": {"odd": "odd_spec:SPEC"}}, {"odd_spec": source})
+    with pytest.raises(BrokenPluginError, match=r"^dataset ganzoo-odd/odd 1\.0: its extractor raised ZeroDivision"):
+        output("show", "odd")
 
 
 @pytest.mark.parametrize(("name", "meant"), [("dcgam", "dcgan"), ("ganzoo-core/hing", "ganzoo-core/hinge")])

@@ -184,6 +184,13 @@ def test_the_licence_can_be_chosen(licence: str) -> None:
     assert tomllib.loads(found["pyproject.toml"])["project"].get("license", "none") == licence
 
 
+def test_an_author_may_have_quotes_in_their_name() -> None:
+    author = 'Ann "the\\Owl" Ö.'
+    found = files(checked("loss", "sphere"), author, "MIT")
+    assert tomllib.loads(found["pyproject.toml"])["project"]["authors"] == [{"name": author}]
+    assert f"Copyright (c) {author}\n" in found["LICENSE"]
+
+
 @pytest.mark.parametrize("name", ["a", "3d", "a" * LONGEST, "none", "import", "x-1-y"])
 @each_kind
 def test_whatever_it_is_called_its_code_is_well_formed(kind: str, name: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, make_dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import pytest
@@ -205,6 +206,7 @@ def test_bounds_are_inclusive(key, edge):
 def test_a_needed_parameter_says_what_it_is():
     assert refusal("folder", Needs) == "folder: path is needed (folder of images); add path=..."
     assert built("folder:path=/a", Needs) == Needs("/a")
+    assert build(Needs, {"path": Path("/a")}, "folder") == Needs("/a")  # as Python gives it
 
 
 def test_a_needed_parameter_cannot_be_nothing():
@@ -258,6 +260,11 @@ def test_a_parameter_is_of_a_type_that_the_command_line_can_write(hint):
 )
 def test_a_range_is_shown_in_words(name, shown):
     assert parameters(Params)[name].range == shown
+
+
+def test_a_range_may_end_and_not_begin():
+    most = make_dataclass("Most", [("most", float, param(0.0, "a bound", high=2.5))], frozen=True)
+    assert parameters(most)["most"].range == "at most 2.5"
 
 
 # Labels --------------------------------------------------------------------------------------------------------------

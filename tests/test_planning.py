@@ -252,6 +252,12 @@ def test_a_plugin_whose_function_raises_is_named(plugin):
         plan(loss="loss-x")
 
 
+def test_a_plugin_whose_function_exits_is_named(plugin):
+    plugin(loss="recipe=lambda params: exit()")
+    with pytest.raises(BrokenPluginError, match=r"^loss ganzoo-fake/loss-x 1\.0: its recipe raised SystemExit"):
+        plan(loss="loss-x")
+
+
 @pytest.mark.parametrize("field", ["recipe", "provides", "requires", "conflicts"])
 def test_a_plugin_whose_function_returns_something_else_is_named(plugin, field):
     plugin(loss=f"{field}=lambda params: 5")
@@ -440,6 +446,7 @@ def test_points_and_images_are_told_apart_before_anything_is_trained(dataset, ex
         ({"recipe": {"steps": 0}}, ParameterError, "--recipe: steps must be at least 1, not 0"),
         ({"recipe": "steps=5"}, ParameterError, "--recipe: a table of names and values, not 'steps=5'"),
         ({"device": "gpu"}, ParameterError, "--device: must be auto or cpu or cuda, not 'gpu'"),
+        ({"jobs": True}, ParameterError, "--jobs: must be a whole number, at least 1, not True"),
         ({"jobs": 0}, ParameterError, "--jobs: must be a whole number, at least 1, not 0"),
         ({"out": 5}, ParameterError, "--out: must be the path of a folder, not 5"),
         ({"out": "caf\udce9"}, ParameterError, r"--out: must be a name in UTF-8, not 'caf\udce9'; rename the folder"),

@@ -136,6 +136,21 @@ def test_what_is_only_unusual_is_no_damage(sphere, make_distribution, raw):
     assert registry.damaged == ()
 
 
+@pytest.mark.parametrize(
+    "group",
+    ["ganzoo.loss", "ganzo.losses", "gan-zoo.losses", "ganzoo_losses", "ganzoo-losses", "ganzoolosses"],
+)
+def test_a_misspelt_group_is_told(make_distribution, group):
+    (damage,) = discover([str(make_distribution("ganzoo-sphere", {group: {"sphere": "sphere:SPEC"}}))]).damaged
+    reason = f'"{group}" is no group of entry points that this ganzoo reads; did you mean "ganzoo.losses"?'
+    assert (damage.distribution, damage.reason) == ("ganzoo-sphere", reason)
+
+
+def test_groups_of_others_are_no_slips(make_distribution):
+    groups = ("zoo.losses", "torch.losses", "distutils.commands", "console_scripts", "pytest11", "gan.tricks")
+    assert discover([str(make_distribution("foreign", {group: {"a": "b:c"} for group in groups}))]).damaged == ()
+
+
 def test_a_percent_sign_in_a_plugins_own_value_breaks_only_that_plugin(sphere, make_distribution):
     make_distribution("ganzoo-percent", {"ganzoo.losses": {"percent": "%(here)s:SPEC"}})
     registry = discover([str(sphere)])
@@ -175,6 +190,15 @@ def test_a_corrupted_distribution_shadows_a_later_one_of_its_name(make_distribut
     [
         ("raise RuntimeError('no\\nluck')", "importing odd_spec:SPEC raised RuntimeError: no luck"),
         ("raise SystemExit(3)", "importing odd_spec:SPEC raised SystemExit: 3"),
+        (
+            "class Panic(BaseException): pass\nraise Panic('as of Rust')",
+            "importing odd_spec:SPEC raised Panic: as of Rust",
+        ),
+        (
+            "class Mute(Exception):\n    def __str__(self):\n        return self.words\nraise Mute",
+            "importing odd_spec:SPEC raised Mute: its own message raised AttributeError",
+        ),
+        ("raise OSError('no file \\udcff')", r"importing odd_spec:SPEC raised OSError: no file \udcff"),
         ("import a_module_that_nobody_has", "No module named 'a_module_that_nobody_has'"),
         ("SPEC = (", "SyntaxError"),
         ("SPEK = 1", "has no attribute 'SPEC'"),
@@ -194,6 +218,10 @@ def test_a_corrupted_distribution_shadows_a_later_one_of_its_name(make_distribut
         (LOSS.replace("summary=", "recipe={'steps': 3}, summary="), "recipe is {'steps': 3}, not a ganzoo.api.Recipe"),
         (LOSS.replace("summary=", "params=dict, summary="), "params is <class 'dict'>, not a dataclass"),
         (LOSS.replace("summary=", "params=None, summary="), "params is None, not a dataclass"),
+        (
+            "from ganzoo.api import NoParams\n" + LOSS.replace("summary=", "params=NoParams(), summary="),
+            "params is NoParams(); name the dataclass itself, not one of its instances",
+        ),
         (
             "from dataclasses import dataclass\n@dataclass\nclass P:\n    w: list = None\n"
             + LOSS.replace("summary=", "params=P, summary="),
@@ -216,6 +244,29 @@ def test_a_broken_component_is_listed_with_the_reason_and_hides_no_other(sphere,
 def test_a_dataset_needs_a_spec_that_can_describe_it(make_distribution):
     component = spec_with(make_distribution, LOSS.replace('"loss"', '"dataset"'), "ganzoo.datasets")
     assert component.reason == "odd_spec:SPEC is a Spec; a dataset needs a ganzoo.api.DatasetSpec"
+
+
+DATASET = """
+from ganzoo.api import DatasetSpec
+SPEC = DatasetSpec(target="a:b", summary="", describe=print, {more})
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("extractor=None", "extractor is None, not the name of a feature network"),
+        ("extractor='x', metrics='fid'", "metrics is 'fid', not a tuple of names; write (\"fid\",)"),
+        ("extractor='x', metrics=()", 'metrics is (), not a tuple of names; write ("fid",)'),
+        ("extractor='x', metrics=('fidd',)", 'metrics: no metric "fidd"; did you mean "fid"?'),
+        ("extractor='x', samples='50'", "samples is '50', not a whole number above 1, or None"),
+        ("extractor='x', samples=1", "samples is 1, not a whole number above 1, or None"),
+        ("extractor=lambda params: 'x', metrics=['kid'], samples=2", ""),
+    ],
+)
+def test_what_a_dataset_is_scored_by_is_looked_at_before_anything_is_planned(make_distribution, more, reason):
+    component = spec_with(make_distribution, DATASET.format(more=more), "ganzoo.datasets")
+    assert component.reason == (f"odd_spec:SPEC: {reason}" if reason else "")
 
 
 @pytest.mark.parametrize("name", ["Sphere", "two_words", "a--b", "-a", "a b", "a/b", "süß"])
@@ -290,9 +341,17 @@ def test_a_broken_rival_takes_no_name_away(make_distribution):
     make_distribution("ganzoo-core", {"ganzoo.losses": {"bce": "sphere:SPEC"}}, {"sphere": LOSS})
     folder = make_distribution("ganzoo-rival", {"ganzoo.losses": {"bce": "absent_module:SPEC"}})
     registry = discover([str(folder)])
-    assert registry.get("loss", "bce").full_name == "ganzoo-core/bce"
+    found = registry.get("loss", "bce")
+    assert (found.full_name, found.shown_name, found.state) == ("ganzoo-core/bce", "bce", "ok")
     with pytest.raises(BrokenPluginError, match=r"ganzoo-rival/bce 1\.0 is broken: importing absent_module"):
         registry.get("loss", "ganzoo-rival/bce")
+
+
+def test_beside_two_that_work_a_broken_one_says_what_is_wrong_with_it(make_distribution):
+    for name, module in (("ganzoo-a", "sphere"), ("ganzoo-b", "absent_module"), ("ganzoo-c", "sphere")):
+        folder = make_distribution(name, {"ganzoo.losses": {"bce": f"{module}:SPEC"}}, {"sphere": LOSS})
+    states = [(one.distribution, one.state) for one in discover([str(folder)]).components]
+    assert states == [("ganzoo-a", "ambiguous"), ("ganzoo-b", "broken"), ("ganzoo-c", "ambiguous")]
 
 
 def test_what_a_plugin_prints_at_import_stays_out_of_standard_output(make_distribution, capsys):
@@ -351,6 +410,7 @@ def test_the_target_is_imported_only_when_it_is_built(sphere):
         (None, "ModuleNotFoundError: No module named 'sphere_loss'"),
         ("", "AttributeError: module 'sphere_loss' has no attribute 'Sphere'"),
         ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("class Panic(BaseException): pass\nraise Panic", "Panic:"),
     ],
 )
 def test_a_target_that_cannot_be_imported_names_the_plugin(sphere, source, reason):
@@ -367,6 +427,10 @@ def test_source_of_finds_the_targets_file_without_importing_it(sphere):
     assert source_of(component) == "sphere_loss:Sphere"
     (sphere / "sphere_loss.py").write_text("raise SystemExit", encoding="utf-8")
     assert source_of(component) == str(sphere / "sphere_loss.py")
+    (sphere / "sphere_loss.py").unlink()
+    (sphere / "sphere_loss").mkdir()
+    (sphere / "sphere_loss" / "__init__.py").touch()
+    assert source_of(component) == str(sphere / "sphere_loss" / "__init__.py")
 
 
 # What stays light ----------------------------------------------------------------------------------------------------

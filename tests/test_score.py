@@ -250,6 +250,19 @@ def test_json_names_every_value_and_its_protocol(folder: Path) -> None:
     assert (found["floor"]["count"], len(found["protocol"]["fingerprint"])) == (FAKES, 8)
 
 
+def test_what_a_feature_network_prints_stays_out_of_the_scores(folder: Path, make_distribution) -> None:
+    source = (
+        "from ganzoo.api import Spec\nfrom ganzoo.zoo.extractors.classifier import digits_cnn\n"
+        'LOUD = Spec(kind="extractor", target="loud:build", summary="", provides=("classes",))\n'
+        'def build(params):\n    print("hello")\n    return digits_cnn(params)\n'
+    )
+    make_distribution("ganzoo-loud", {"ganzoo.extractors": {"loud": "loud:LOUD"}}, {"loud": source})
+    words = [str(folder / "fakes.npy"), "--against", str(folder / "reals.npy"), "--extractor", "loud", "--json"]
+    result = CliRunner().invoke(score_command, [*words, "--metrics", "fid", "--device", "cpu"], catch_exceptions=False)
+    assert json.loads(result.stdout)["titles"] == {"fid": "FD-loud"}
+    assert "hello" in result.stderr
+
+
 def test_several_rows_and_their_warnings(folder: Path) -> None:
     words = [str(folder / "fakes.npy"), str(folder / "reals.npy"), "--against", str(folder / "reals.npy")]
     result = CliRunner().invoke(

@@ -15,9 +15,9 @@ from command_line import SMALL, ganzoo, homeless, install
 
 import ganzoo as package
 from ganzoo.cli.main import cli
-from ganzoo.errors import BrokenPluginError, ParameterError, RenamedWarning, UnknownComponentError
+from ganzoo.errors import AmbiguousNameError, BrokenPluginError, ParameterError, RenamedWarning, UnknownComponentError
 from ganzoo.planning.run import Part
-from ganzoo.registry.lookup import installed
+from ganzoo.registry.lookup import installed, restricted
 from ganzoo.registry.provenance import content_sha256, provenance
 from ganzoo.results.store import Result, read_json
 
@@ -55,7 +55,10 @@ def state(name: str = "sphere") -> tuple[str, str]:
 # Switched off --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["sphere", "ganzoo-sphere/sphere", "ganzoo-sphere", "Ganzoo_Sphere", "x, sphere ,y"])
+@pytest.mark.parametrize(
+    "word",
+    ["sphere", "ganzoo-sphere/sphere", "Ganzoo_Sphere/sphere", "ganzoo-sphere", "Ganzoo_Sphere", "x, sphere ,y"],
+)
 def test_what_is_disabled_is_listed_and_never_imported(sphere, monkeypatch, word: str):
     monkeypatch.setenv("GANZOO_DISABLE", word)
     site = sphere()
@@ -98,6 +101,21 @@ def test_only_from_ends_with_the_command(sphere):
     assert state() == ("ok", "")
 
 
+def test_only_from_of_the_environment_holds_behind_that_of_a_command(sphere, monkeypatch):
+    monkeypatch.setenv("GANZOO_ONLY_FROM", "Ganzoo_Core")
+    sphere()
+    with restricted(["ganzoo-sphere"]):
+        assert state() == ("ok", "")
+    assert (state()[0], state("bce")[0]) == ("disabled", "ok")
+
+
+def test_only_from_holds_where_all_were_found_before(sphere):
+    sphere()
+    assert state() == ("ok", "")
+    with pytest.raises(BrokenPluginError, match="only ganzoo-core may take part"):
+        CliRunner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
+
+
 def test_only_from_of_what_is_not_installed_is_refused():
     with pytest.raises(UnknownComponentError, match=r'no distribution "ganzoo-cor" .*did you mean "ganzoo-core"'):
         CliRunner().invoke(cli, [*GRID, "bce", "--dry-run", "--only-from", "ganzoo-cor"], catch_exceptions=False)
@@ -113,6 +131,16 @@ def test_an_old_name_works_and_warns(sphere, old: str):
     with pytest.warns(RenamedWarning, match=f'^the loss "{old}" is called "{new}" now; write that$'):
         (run,) = package.plan(model="mlp", loss=old).runs
     assert run.combination == "mlp + sphere"
+
+
+def test_an_old_name_that_two_had_is_ambiguous_and_dist_name_chooses(sphere, make_distribution, recwarn):
+    sphere(RENAMED)
+    make_distribution("ganzoo-rival", {"ganzoo.losses": {"disc": "rival:SPEC"}}, {"rival": RENAMED})
+    with pytest.raises(AmbiguousNameError, match="write one of: ganzoo-rival/disc, ganzoo-sphere/sphere"):
+        installed().get("loss", "ball")
+    assert not recwarn.list
+    with pytest.warns(RenamedWarning, match='"ganzoo-rival/ball" is called "ganzoo-rival/disc" now'):
+        assert installed().get("loss", "ganzoo-rival/ball").full_name == "ganzoo-rival/disc"
 
 
 def test_an_old_parameter_works_and_warns(sphere):
@@ -228,7 +256,9 @@ def test_of_a_package_every_file_counts_but_those_that_python_writes(tmp_path, m
     (folder / "__pycache__" / "x.pyc").write_text("x", encoding="utf-8")
     assert content_sha256(["hashed_package"]) == plain
     (folder / "inner" / "weights.bin").write_bytes(b"1")
-    assert content_sha256(["hashed_package"]) != plain
+    found = content_sha256(["hashed_package"])
+    (folder / "inner" / "weights.bin").rename(folder / "inner" / "renamed.bin")
+    assert len({plain, found, content_sha256(["hashed_package"])}) == 3
 
 
 TRAINING = """

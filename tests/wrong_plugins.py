@@ -177,6 +177,10 @@ PLUGINS = {
         '        (slope,) = torch.autograd.grad(logits, x, retain_graph=True)\n'
         '        return {**super().discriminator(step), "penalty": slope.square().mean()}',
     ),
+    "targets of its own": Wrong(
+        "loss", "targets", "no term of the discriminator's depends on step.targets", "class Wrong(Good): pass",
+        more=', provides=("targets",)',
+    ),
     "a backward of its own": Wrong(
         "loss", "one-backward", "was given a gradient: no backward of your own",
         LOSS + 'loss = self.fake(step).mean()\n        loss.backward(retain_graph=True)\n        return {"fake": loss}',
@@ -322,6 +326,12 @@ PLUGINS = {
         "architecture", "gradients", "no gradient reaches the body's unused.weight",
         BUILD + "made = small(setting)\n    made.body.unused = nn.Linear(2, 2)\n    return made",
     ),
+    "a choice that raises an exception of its own": Wrong(
+        "architecture", "options", "wrong:mode=b: Odd: no b (3)",
+        "class Odd(Exception):\n    def __init__(self, what, number): super().__init__(f'{what} ({number})')\n"
+        + BUILD + 'if params.mode == "b": raise Odd("no b", 3)\n    return small(setting)',
+        spec=PARAMS + 'mode: str = param("a", "m", choices=("a", "b"))', more=", params=Params",
+    ),
     "weights outside of the state": Wrong(
         "architecture", "state", "with the same state_dict the",
         BUILD + 'shift = torch.randn(1, 1, 1, 1) * 0.1\n    return changed(setting, "generator", lambda images: images + shift)',
@@ -345,6 +355,10 @@ PLUGINS = {
     ),
     "pixels that are floats": Wrong(
         "dataset", "as-described", "it holds float64 of shape", LOAD + "return Images(PIXELS / 255, LABELS)"
+    ),
+    "floats that were cast": Wrong(
+        "dataset", "as-described", "train: the brightest pixel is 1 of 255",
+        LOAD + "return Images((PIXELS / 255).round().astype(np.uint8), LABELS)",
     ),
     "another order every time": Wrong(
         "dataset", "deterministic", "train: loading twice gives other images",

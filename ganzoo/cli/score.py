@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def score(
     """
     from ganzoo.interface import score as score_images  # noqa: PLC0415
 
-    with _Progress() as progress:
+    with contextlib.redirect_stdout(sys.stderr), _Progress() as progress:  # a feature network may print
         found = score_images(
             *fakes, against=against, extractor=extractor, metrics=metrics, samples=samples, which=which,
             device=device, data_root=data_root, tell=progress,

@@ -49,7 +49,8 @@ def _show(component: Component) -> None:
     if isinstance(spec, DatasetSpec):
         network = spec.extractor if isinstance(spec.extractor, str) else "a network that depends on its parameters"
         if callable(spec.extractor) and not required:
-            network = spec.extractor(build(spec.params, {}, component.name))
+            params = build(spec.params, {}, component.name)
+            network = Chosen(component, params).ask("extractor", params)
         click.echo(f"scored by: {', '.join(spec.metrics)} in the features of {network}")
     click.echo()
     _show_parameters(spec)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ganzoo.errors import words_of
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result
 
@@ -60,6 +61,5 @@ def finish(result: Result) -> Event:
 
 
 def failure(error: BaseException) -> Event:
-    """Return the event that tells of an error, its words on one line, what is no UTF-8 in a file's name escaped."""
-    words = " ".join(str(error).split()).encode(errors="backslashreplace").decode()
-    return Event(kind="error", error=type(error).__name__, text=words)
+    """Return the event that tells of an error."""
+    return Event(kind="error", error=type(error).__name__, text=words_of(error))

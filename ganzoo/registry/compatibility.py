@@ -76,9 +76,9 @@ class Chosen:
         name = f"{component.kind} {component.full_name} {component.version}"
         try:
             answer = getattr(component.usable_spec, field)(*arguments)
-        except GanzooError:
+        except (GanzooError, KeyboardInterrupt):
             raise
-        except Exception as error:  # a stranger's function may raise anything
+        except BaseException as error:  # a stranger's function may raise anything
             raise BrokenPluginError(f"{name}: its {field} raised {one_line(error)}") from error
         kind, words = ANSWERS[field]
         if not isinstance(answer, kind):

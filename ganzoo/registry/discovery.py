@@ -8,6 +8,7 @@ the names of distributions arrive unnormalised.
 from __future__ import annotations
 
 import configparser
+import difflib
 import re
 import sys
 import zipfile
@@ -82,12 +83,16 @@ def scan(path: Sequence[str] | None = None) -> tuple[list[Entry], list[Damage]]:
 
 def slips(groups: Iterable[str]) -> list[str]:
     """Return what is wrong with the groups of entry points that look like ganzoo's and are none."""
-    ours = {normalise(group) for group in GROUPS}
     return [
         f'"{group}" is no group of entry points that this ganzoo reads{did_you_mean(group, GROUPS)}'
         for group in groups
-        if group not in GROUPS and (group.lower().startswith("ganzoo.") or normalise(group) in ours)
+        if group not in GROUPS and (group.lower().startswith("ganzoo.") or _is_near(group.lower()))
     ]
+
+
+def _is_near(group: str) -> bool:
+    """Tell whether a group is one of ganzoo's but for a letter or two, as `ganzo.losses` or `ganzoo-losses`."""
+    return bool(difflib.get_close_matches(group, GROUPS, n=1, cutoff=0.9))
 
 
 def normalise(name: str) -> str:

@@ -6,13 +6,14 @@ import contextlib
 import importlib
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import is_dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ganzoo.api import API_VERSION, OLDEST_API, DataInfo, DatasetSpec, Paper, Recipe, Setting, Spec
-from ganzoo.errors import ParameterError, one_line
-from ganzoo.params import parameters
+from ganzoo.errors import ParameterError, did_you_mean, one_line
+from ganzoo.evaluate.metrics import METRICS
+from ganzoo.params import is_whole, parameters
 from ganzoo.registry.discovery import Entry
 from ganzoo.registry.permission import forbidden
 
@@ -47,7 +48,9 @@ def read_spec(entry: Entry) -> tuple[Spec | None, State, str]:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints must not end up in `ganzoo list --json`
             return _read(entry, load_object(entry.value))
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does at import must stop only itself
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's module raises must stop only itself: a panic of Rust's, too
         return None, *_raised(entry, error)
 
 
@@ -56,7 +59,7 @@ def _raised(entry: Entry, error: BaseException) -> tuple[State, str]:
     mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
     if isinstance(error, ImportError) and error.name == "ganzoo.api":
         return "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
-    newer = isinstance(error, TypeError) and NEW_FIELD.search(str(error))
+    newer = isinstance(error, TypeError) and NEW_FIELD.search(one_line(error))
     hint = "; a slip of the pen, or written for a newer ganzoo-core: upgrade that" if newer else ""
     return "broken", f"importing {entry.value} raised {one_line(error)}{hint}"
 
@@ -95,18 +98,37 @@ def _flaw(spec: Spec) -> str:
     for name, words in (("provides", spec.provides), ("formerly", spec.formerly)):
         if isinstance(words, str):
             return f'{name} is a string, not a collection of them; write ("{words}",)'
-    return _params_flaw(spec)
+    return _params_flaw(spec) or (_dataset_flaw(spec) if isinstance(spec, DatasetSpec) else "")
 
 
 def _params_flaw(spec: Spec) -> str:
-    if not is_dataclass(spec.params):
-        return f"params is {spec.params!r}, not a dataclass"
+    params: Any = spec.params
+    if not is_dataclass(params):
+        return f"params is {params!r}, not a dataclass"
+    if not isinstance(params, type):
+        return f"params is {params!r}; name the dataclass itself, not one of its instances"
     try:
-        known = parameters(spec.params)
+        known = parameters(params)
     except (ParameterError, NameError) as error:  # NameError: an annotation that names what is not imported
         return f"params: {error}"
     wrong = [f"{old} -> {new}" for old, new in spec.renamed.items() if old in known or new not in known]
     return f"renamed has {wrong[0]}: the old name must be no parameter, and the new one must be one" if wrong else ""
+
+
+def _dataset_flaw(spec: DatasetSpec) -> str:
+    extractor: Any = spec.extractor
+    metrics: Any = spec.metrics
+    samples: Any = spec.samples
+    if not isinstance(extractor, str) and not callable(extractor):
+        return f"extractor is {extractor!r}, not the name of a feature network"
+    if not isinstance(metrics, tuple | list) or not metrics:
+        return f'metrics is {metrics!r}, not a tuple of names; write ("fid",)'
+    for name in cast("Sequence[Any]", metrics):
+        if name not in METRICS:
+            return f'metrics: no metric "{name}"{did_you_mean(str(name), METRICS)}'
+    if samples is not None and not (is_whole(samples) and samples > 1):
+        return f"samples is {samples!r}, not a whole number above 1, or None"
+    return ""
 
 
 def load_object(value: str) -> Any:

@@ -190,7 +190,9 @@ def build_target(component: Component) -> Any:
     target = component.usable_spec.target
     try:
         return load_object(target)
-    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's module may raise anything
         raise BrokenPluginError(
             f"{component.kind} {component.full_name} {component.version}: importing {target} raised {one_line(error)}"
         ) from error
@@ -202,7 +204,7 @@ def source_of(component: Component) -> str:
     relative = target.partition(":")[0].replace(".", "/")
     for folder in sys.path:
         for file in (f"{relative}.py", f"{relative}/__init__.py"):
-            path = Path(folder or ".") / file
+            path = Path(folder) / file
             if path.is_file():
                 return str(path)
     return target

@@ -21,9 +21,8 @@ def listed(variable: str) -> tuple[str, ...]:
 
 def forbidden(entry: Entry) -> str:
     """Return why an entry must not be imported; empty where it may be."""
-    off = {word.lower() for word in listed(DISABLE)}
-    names = (entry.name, f"{entry.distribution}/{entry.name}", entry.distribution)
-    if off.intersection(names) or entry.distribution in {normalise(word) for word in off if "/" not in word}:
+    off = {normalise(word) for word in listed(DISABLE)}
+    if off.intersection((entry.name, f"{entry.distribution}/{entry.name}", entry.distribution)):
         return f"{DISABLE} names it"
     only = {normalise(word) for word in listed(ONLY_FROM)}
     if only and entry.distribution not in only:
@@ -33,11 +32,9 @@ def forbidden(entry: Entry) -> str:
 
 @contextmanager
 def only_from(distributions: Iterable[str]) -> Generator[None]:
-    """Let nothing but these distributions be imported, here and in the processes that are started; all, where none."""
+    """Let nothing but these distributions be imported, here and in the processes that are started."""
     before = os.environ.get(ONLY_FROM)
-    names = ",".join(distributions)
-    if names:
-        os.environ[ONLY_FROM] = names
+    os.environ[ONLY_FROM] = ",".join(distributions)
     try:
         yield
     finally:

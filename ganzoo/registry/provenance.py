@@ -11,7 +11,6 @@ from ganzoo.registry.lookup import Component, installed
 
 CORE = "ganzoo-core"
 """The distribution of ganzoo itself."""
-IGNORED = (".pyc", ".pyo")
 
 
 def provenance(distributions: Iterable[str]) -> dict[str, str]:
@@ -34,7 +33,7 @@ def _packages(components: Iterable[Component]) -> list[str]:
 
 
 def content_sha256(packages: Iterable[str]) -> str:
-    """Return a hash of the paths and contents of all files of packages, compiled ones left out."""
+    """Return a hash of the paths and contents of all files of packages; what Python caches is left out."""
     digest = hashlib.sha256()
     for package in packages:
         for path, file in _files(package):
@@ -54,5 +53,5 @@ def _files(package: str) -> Iterator[tuple[str, Path]]:
     for folder in sorted(map(Path, spec.submodule_search_locations)):
         files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
         for path, file in sorted(files.items()):
-            if file.suffix not in IGNORED and "__pycache__" not in file.parts:
+            if "__pycache__" not in file.parts:
                 yield f"{package}/{path}", file

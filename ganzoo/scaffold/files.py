@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -64,6 +65,7 @@ def _words(names: Names, author: str, licence: str) -> dict[str, str]:
         "package": names.package,
         "class_name": names.class_name,
         "author": author,
+        "author_quoted": json.dumps(author, ensure_ascii=False),  # which is TOML, too
         "licence": "a licence of your choice" if licence == "none" else licence,
         "licence_line": "" if licence == "none" else f'license = "{licence}"\n',
         "core": f"ganzoo-core>={major}.{minor},<{int(major) + 1}",

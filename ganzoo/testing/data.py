@@ -69,6 +69,9 @@ def _arrays_are_as_described(subject: Subject) -> None:
         if info.dtype == "float32":
             inside = bool(np.isfinite(pixels).all() and np.abs(pixels).max() <= 1)
             require(inside, f"{split}: points reach from {pixels.min():.3g} to {pixels.max():.3g}, not within [-1, 1]")
+        else:
+            brightest = pixels.max()
+            require(brightest > 1, f"{split}: the brightest pixel is {brightest} of 255, as of floats that were cast")
         require(
             (labels is not None) == (info.classes > 0), f"{split}: labels and describe's {info.classes} classes differ"
         )

@@ -193,16 +193,12 @@ def _known_traits() -> set[str]:
     "description",
     ("dataset",),
     "description",
-    fix="give describe, extractor and metrics as ganzoo.api.DatasetSpec says",
+    fix="name an extractor that is installed, and metrics that it can serve",
 )
-def _dataset_is_described(subject: Subject) -> None:
-    """Plans are made from what a dataset's spec tells, before a pixel is read."""
+def _metrics_are_served(subject: Subject) -> None:
+    """The plan scores runs by these metrics, and is refused where the feature network cannot give them."""
     spec = subject.spec
     assert isinstance(spec, DatasetSpec)
-    unknown = [name for name in spec.metrics if name not in METRICS]
-    require(
-        spec.metrics and not unknown, f"metrics are {', '.join(spec.metrics) or 'none'}; known: {', '.join(METRICS)}"
-    )
     written = subject.chosen.ask("extractor", subject.params) if callable(spec.extractor) else spec.extractor
     name, values = parse(written)
     extractor = Subject(installed().get("extractor", name), values).chosen
@@ -223,5 +219,5 @@ CHECKS: tuple[Check, ...] = (
     _parameters_survive_being_written,
     _declarations_are_what_they_should_be,
     _traits_exist,
-    _dataset_is_described,
+    _metrics_are_served,
 )

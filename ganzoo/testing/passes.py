@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.errors import one_line
 from ganzoo.params import label
-from ganzoo.testing.check import Check, NotTried, check, require, some
+from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require, some
 from ganzoo.testing.networks import ARCHITECTURE, COUNT, build, few, parts, pass_through
 from ganzoo.testing.state import compare, finite, gradients, held, no_global_randomness, stir, unchanged
 from ganzoo.testing.subject import Subject
@@ -169,7 +170,7 @@ def _every_option_builds(subject: Subject) -> None:
                 found = pass_through(made, setting)
                 found["logits"].sum().backward()
             except Exception as error:
-                raise type(error)(f"{label(one.component.name, one.params)}: {error}") from error
+                raise BrokenClaimError(f"{label(one.component.name, one.params)}: {one_line(error)}") from error
             require(
                 found["images"].shape == (COUNT, *setting.shape), f"{label(one.component.name, one.params)}: shapes"
             )

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from ganzoo.api import Loss, Player, Step, Terms, Trick, Verdict
+from ganzoo.api import Loss, Player, Step, Targets, Terms, Trick, Verdict
 from ganzoo.registry.provenance import CORE
 from ganzoo.testing.check import BrokenClaimError, Check, check, require, some
 from ganzoo.testing.rehearsal import Scene, first_run, trainer
@@ -163,6 +163,21 @@ def _leaves(objective: Tensor) -> dict[int, Tensor]:
 
 
 @check(
+    "targets", ("loss",), "behaviour", fix='train towards step.targets, or take "targets" out of what the spec provides'
+)
+def _promised_targets_are_trained_towards(subject: Subject) -> None:
+    """Label smoothing and flipping move step.targets: beside a loss that has its own they do nothing, silently."""
+    if "targets" not in subject.chosen.provides:
+        return
+    made = scene(subject)
+    usual, moved = made.step("discriminator"), made.step("discriminator")
+    moved.targets = Targets(usual.targets.real - 0.25, usual.targets.fake + 0.25)
+    first, second = (own_terms(made, subject, "discriminator", step) for step in (usual, moved))
+    same = all(torch.equal(first[name], second[name]) for name in first)
+    require(not same, "provides says targets, and no term of the discriminator's depends on step.targets")
+
+
+@check(
     "one-backward", BOTH, "behaviour", fix="return terms, and leave backward and the optimiser's step to the trainer"
 )
 def _terms_move_nothing(subject: Subject) -> None:
@@ -257,6 +272,7 @@ CHECKS: tuple[Check, ...] = (
     _terms_are_finite,
     _gradients_reach_the_right_player,
     _what_learns_is_trained,
+    _promised_targets_are_trained_towards,
     _terms_move_nothing,
     _inputs_are_not_changed,
     _equal_steps_give_equal_terms,

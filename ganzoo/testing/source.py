@@ -66,7 +66,10 @@ def _project(folder: Path) -> Mapping[str, Any]:
 
 
 def _show(folder: Path, name: str, version: str, groups: Mapping[str, Mapping[str, str]]) -> None:
-    """Put the folder, and what an installer would write of it, at the front of sys.path."""
+    """Put the folder, and what an installer would write of it, at the front of sys.path.
+
+    What was imported of another copy, as of one that is installed, is forgotten; ganzoo itself is at work, and stays.
+    """
     site = Path(tempfile.mkdtemp(prefix="ganzoo-check-"))
     atexit.register(shutil.rmtree, site, ignore_errors=True)
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
@@ -78,6 +81,10 @@ def _show(folder: Path, name: str, version: str, groups: Mapping[str, Mapping[st
     ]
     (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
-    source = folder / "src"
-    sys.path[:0] = [str(site), str((source if source.is_dir() else folder).resolve())]
+    source = (folder / "src" if (folder / "src").is_dir() else folder).resolve()
+    sys.path[:0] = [str(site), str(source)]
+    for module in list(sys.modules):
+        package = module.partition(".")[0]
+        if package != "ganzoo" and ((source / package).is_dir() or (source / f"{package}.py").is_file()):
+            del sys.modules[module]
     installed.cache_clear()

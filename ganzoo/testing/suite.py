@@ -99,7 +99,9 @@ def carry_out(check: Check, subject: Subject) -> Outcome:
         return Outcome(check, "skipped", _line(str(left)))
     except BrokenClaimError as broken:
         return Outcome(check, "failed", _line(str(broken)))
-    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's code may raise anything
         return Outcome(check, "failed", f"raised {one_line(error)}{_place(error)}")
     return Outcome(check, "passed")
 

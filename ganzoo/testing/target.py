@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from ganzoo.api import Engine, Loss, Trick
+from ganzoo.errors import one_line
 from ganzoo.registry.loading import load_object
 from ganzoo.testing.check import KINDS, BrokenClaimError, Check, check, require
 from ganzoo.testing.subject import Subject
@@ -98,8 +99,10 @@ def imported(subject: Subject) -> Any:
     """Import the target and return it, or say what came of that."""
     try:
         return load_object(subject.spec.target)
-    except (Exception, SystemExit) as error:
-        raise BrokenClaimError(f"importing {subject.spec.target} raised {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise BrokenClaimError(f"importing {subject.spec.target} raised {one_line(error)}") from error
 
 
 CHECKS: tuple[Check, ...] = (
