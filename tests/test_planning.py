@@ -683,6 +683,13 @@ def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
+def test_a_component_in_a_suites_place_is_told_of_the_options():
+    with pytest.raises(
+        SuiteError, match=r"^dcgan: no such suite file; components are named by options, e\.g\. --model"
+    ):
+        ganzoo.plan("dcgan")
+
+
 def test_a_folder_is_no_suite(tmp_path):
     with pytest.raises(SuiteError, match=r"is a folder; name a suite file, e\.g\. "):
         ganzoo.plan(tmp_path)
