@@ -92,6 +92,7 @@ def test_json_is_an_array_of_one_object_a_component():
 @pytest.mark.parametrize(("plural", "kind"), PLURALS.items())
 def test_json_of_one_kind(plural, kind):
     assert {row["kind"] for row in rows(plural)} == {kind}
+    assert rows(kind) == rows(plural)
 
 
 @pytest.mark.parametrize(
