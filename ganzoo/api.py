@@ -92,8 +92,8 @@ class Recipe:
     """
 
     steps: int | None = field(default=None, metadata={"help": "generator steps", "low": 1})
-    batch_size: int | None = field(default=None, metadata={"help": "images a player step", "low": 1})
-    n_critic: int | None = field(default=None, metadata={"help": "discriminator steps a generator step", "low": 1})
+    batch_size: int | None = field(default=None, metadata={"help": "images in a step of either player", "low": 1})
+    n_critic: int | None = field(default=None, metadata={"help": "discriminator steps per generator step", "low": 1})
     optimizer: str | None = field(
         default=None, metadata={"help": "optimiser of both players", "choices": ("adam", "rmsprop", "sgd")}
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from ganzoo import paths
 from ganzoo.errors import GanzooError
 from ganzoo.registry.discovery import normalise, scan
-from ganzoo.registry.lookup import Component, installed
+from ganzoo.registry.lookup import PLURALS, Component, installed
 from ganzoo.registry.permission import DISABLE, ONLY_FROM, listed
 from ganzoo.version import __version__
 from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
@@ -25,6 +25,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "pytorch-fid", "click", "m
 VARIABLES = ("GANZOO_CACHE", "GANZOO_DATA", DISABLE, ONLY_FROM, "TORCH_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 PLACES: dict[str, Callable[[], Path]] = {"data root": paths.data_root, "cache": paths.cache_dir, "here": Path.cwd}
 WEIGHTS = (".pth", ".pt", ".safetensors", ".bin")
+INCEPTION = "pt_inception-2015-12-05-*.pth"
+"""As pytorch-fid calls the weights that FID and IS are computed with."""
 
 
 def diagnose() -> dict[str, Section]:
@@ -103,7 +105,11 @@ def _weights() -> Section:
     home = Path(os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
     try:
         checkpoints = paths.expanded(home) / "hub" / "checkpoints"
-        missing = {} if checkpoints.exists() else {str(checkpoints): "not there: no weights were downloaded"}
+        missing = (
+            {}
+            if any(checkpoints.glob(INCEPTION))
+            else {"inception": f"not in {checkpoints}; downloaded when first used"}
+        )
         folders = (own, checkpoints)
     except (GanzooError, OSError) as error:
         folders, missing = (own,), {str(home): f"cannot be found: {error}"}
@@ -136,8 +142,11 @@ def _plugins() -> Section:
 
 
 def _brings(components: list[Component]) -> str:
-    kinds = Counter(one.kind if one.state == "ok" else f"{one.kind} ({one.state})" for one in components)
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    plurals = {kind: plural for plural, kind in PLURALS.items()}
+    counts = Counter((one.kind, "" if one.state == "ok" else f" ({one.state})") for one in components)
+    return ", ".join(
+        f"{count} {kind if count == 1 else plurals[kind]}{state}" for (kind, state), count in counts.items()
+    )
 
 
 def _content(distribution: str) -> str:

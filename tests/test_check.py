@@ -277,6 +277,14 @@ def test_a_folder_is_checked_even_where_another_copy_is_installed(make_distribut
     assert again.target is hinge.target
 
 
+def test_the_name_of_a_folder_without_a_slash_is_told_of_the_slash(tmp_path, monkeypatch):
+    (tmp_path / "ganzoo-local").mkdir()
+    (tmp_path / "ganzoo-local" / "pyproject.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownComponentError, match=r"check the folder: ganzoo check ganzoo-local/$"):
+        run("ganzoo-local")
+
+
 def test_a_misspelt_group_in_a_plugins_folder_is_named_beside_right_ones(tmp_path):
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "ganzoo-local"\n[project.entry-points."ganzoo.losses"]\nlocal = "local_spec:SPEC"\n'

@@ -92,6 +92,7 @@ def test_json_is_an_array_of_one_object_a_component():
 @pytest.mark.parametrize(("plural", "kind"), PLURALS.items())
 def test_json_of_one_kind(plural, kind):
     assert {row["kind"] for row in rows(plural)} == {kind}
+    assert rows(kind) == rows(plural)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_show_gives_parameters_recipe_traits_and_reasons():
     shown = output("show", "wgan-gp")
     squeezed = [" ".join(line.split()) for line in shown.splitlines()]
     assert "penalty float 10 at least 0 weight lambda of the gradient penalty" in squeezed
-    assert "n_critic 5 discriminator steps a generator step" in squeezed
+    assert "n_critic 5 discriminator steps per generator step" in squeezed
     assert "paper: Improved Training of Wasserstein GANs (2017, arXiv:1704.00028)" in squeezed
     assert squeezed[-1].startswith("excludes critic-norm:batch: its penalty is per sample")
     assert "requires targets: it moves the targets of the discriminator" in output("show", "label-smoothing")

@@ -202,6 +202,7 @@ def test_whatever_it_is_called_its_code_is_well_formed(kind: str, name: str, tmp
 def test_a_dry_run_shows_the_files_and_writes_none(tmp_path: Path) -> None:
     shown, _ = new("loss", "sphere", "--in", tmp_path, "--dry-run")
     assert f"{tmp_path / 'ganzoo-sphere' / 'ganzoo_sphere' / 'loss.py'}  (" in shown
+    assert f"{tmp_path / 'ganzoo-sphere' / 'ganzoo_sphere' / '__init__.py'}  (1 line)\n" in shown
     assert list(tmp_path.iterdir()) == []
 
 

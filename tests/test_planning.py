@@ -690,6 +690,22 @@ def test_a_file_that_is_no_suite_is_named(tmp_path, content, message):
     assert str(caught.value).startswith(f"{file}: {message}")
 
 
+def test_a_component_in_a_suites_place_is_told_of_the_options():
+    with pytest.raises(
+        SuiteError, match=r"^dcgan: no such suite file; components are named by options, e\.g\. --model"
+    ):
+        ganzoo.plan("dcgan")
+
+
+def test_images_in_the_place_of_a_dataset_are_told_of_folder_and_zip(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos.zip").touch()
+    for name, dataset in (("photos", "folder"), ("photos.zip", "zip")):
+        with pytest.raises(UnknownComponentError, match=rf"write {dataset}:path={name}$"):
+            ganzoo.plan(model="mlp", loss="bce", dataset=name)
+
+
 def test_a_folder_is_no_suite(tmp_path):
     with pytest.raises(SuiteError, match=r"is a folder; name a suite file, e\.g\. "):
         ganzoo.plan(tmp_path)

@@ -445,6 +445,7 @@ def test_no_latex_row_is_taken_for_an_argument_of_the_one_before(tmp_path: Path,
 def test_every_format_can_be_had_before_a_run_has_ended(tmp_path: Path) -> None:
     summary = summarise([write(tmp_path, runs())])
     assert json.loads(to_json(summary))["tables"] == []
+    assert notes(summary) == ["1 run has no result yet; run the same command again to finish."]
     assert "1 run has no result yet" in to_markdown(summary)
     assert "1 run has no result yet" in to_latex(summary)
     assert list(csv.reader(to_csv(summary).splitlines())) in ([], [[]])

@@ -308,7 +308,7 @@ def test_the_doctor_says_all_that_a_bug_report_needs():
         "0909e7b177a9cd95d08f8fdc013aa5fc56900baba4b68a115c4a026b53c00e72" in found["weights"]["digits-cnn.safetensors"]
     )
     assert "GiB free" in found["folders"]["data root"]
-    assert "30 trick" in found["plugins"][f"ganzoo-core {package.__version__}"]
+    assert "1 engine, 7 extractors, 9 losses, 30 tricks" in found["plugins"][f"ganzoo-core {package.__version__}"]
     assert set(found) >= {"devices", "environment"}
 
 
@@ -355,3 +355,13 @@ def test_weights_that_lead_nowhere_stop_no_diagnosis(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     _, shown = doctor()
     assert "    moved.pth: cannot be read: No such file or directory" in shown
+
+
+def test_the_doctor_says_where_the_weights_of_inception_are_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    line = f"    inception: not in {checkpoints}; downloaded when first used"
+    assert line in doctor()[1].splitlines()
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "pt_inception-2015-12-05-6726825d.pth").write_bytes(b"weights")
+    assert line not in doctor()[1].splitlines()

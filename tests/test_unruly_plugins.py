@@ -124,7 +124,8 @@ def test_what_a_plugin_prints_goes_to_the_runs_own_file(bench: tuple[Path, str])
 
 def test_a_broken_contract_is_named(bench: tuple[Path, str]) -> None:
     assert remarks(bench, "mlp + vector") == (
-        "seed 0 failed: ContractError: vector: its discriminator term real must be a tensor holding one number"
+        "seed 0 failed: ContractError: vector: its discriminator term real must be a tensor holding one number, e.g. a "
+        "mean, not of shape (64,)"
     )
     assert remarks(bench, "tall + bce") == (
         "seed 0 failed: ContractError: architecture tall: images have shape (2, 1, 16, 8), not (2, 1, 8, 8); "

@@ -54,10 +54,10 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 )
 @click.option("--seeds", metavar="N", help="How many (3) or which (0,7,9); default 1.")
 @click.option("--steps", metavar="N", help="Generator steps; short for --recipe steps=...")
-@click.option("--batch-size", metavar="N", help="Images a player step; short for --recipe batch_size=...")
+@click.option("--batch-size", metavar="N", help="Images in a step of either player; short for --recipe batch_size=...")
 @click.option("--recipe", multiple=True, metavar="KEY=VALUE", help=RECIPE_HELP)
 @click.option(
-    "--samples", metavar="N", help="Generated images a score; default: as many as held-out real ones, at most 10,000."
+    "--samples", metavar="N", help="Generated images per score; default: as many as held-out real ones, at most 10,000."
 )
 @click.option("--evaluations", metavar="N", help="Evaluations during training; default 5.")
 @click.option(

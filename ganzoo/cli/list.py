@@ -11,8 +11,16 @@ from ganzoo.cli.output import print_table
 from ganzoo.registry.lookup import PLURALS, Component, Registry, installed
 
 
+class _Plural(click.Choice[str]):
+    """Takes the singular too, as ganzoo new does."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the plural."""
+        return super().convert({kind: plural for plural, kind in PLURALS.items()}.get(value, value), param, ctx)
+
+
 @click.command("list")
-@click.argument("kind", required=False, metavar="[KIND]", type=click.Choice(list(PLURALS)))
+@click.argument("kind", required=False, metavar="[KIND]", type=_Plural(list(PLURALS)))
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a component.")
 def list_command(kind: str | None, as_json: bool) -> None:
     """List what is installed, and whether it works.

@@ -39,7 +39,8 @@ def new(kind: str, name: str, *, parent: Path, author: str, licence: str, dry_ru
     if not dry_run:
         write(folder, contents)
     for path, text in contents.items():
-        click.echo(f"{folder / path}  ({text.count(chr(10))} lines)")
+        count = text.count("\n")
+        click.echo(f"{folder / path}  ({count} {'line' if count == 1 else 'lines'})")
     if not dry_run:
         main = f"{names.package}/{names.kind}.py"
         click.echo(f"\nnext: write yours in {folder / main}, then")

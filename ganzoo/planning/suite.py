@@ -71,7 +71,8 @@ def read_suite(file: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError:
-        raise SuiteError(f"{file}: no such suite file") from None
+        hint = "" if file.suffix else "; components are named by options, e.g. --model dcgan --loss hinge"
+        raise SuiteError(f"{file}: no such suite file{hint}") from None
     except IsADirectoryError:
         raise SuiteError(f"{file}: is a folder; name a suite file, e.g. {file / 'suite.toml'}") from None
     except OSError as error:

@@ -126,6 +126,9 @@ class Registry:
             return (
                 f'no {kind} "{name}": no component is installed, not even ganzoo\'s own; run: pip install ganzoo-core'
             )
+        own = "folder" if Path(name).is_dir() else "zip" if name.endswith(".zip") and Path(name).is_file() else ""
+        if kind == "dataset" and own:
+            return f'no dataset "{name}"; for images of your own write {own}:path={name}'
         names = {component.full_name if "/" in name else component.name for component in self.of(kind)}
         plural = next(word for word, of in PLURALS.items() if of == kind)
         return f'no {kind} "{name}"{did_you_mean(name, names)} (ganzoo list {plural} shows all)'

@@ -124,7 +124,7 @@ def _short(count: int) -> str:
 
 def notes(summary: Summary) -> list[str]:
     """Return what must be read with the numbers: spread, tests, protocol, hardware, what is missing."""
-    found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."]
+    found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."] * bool(summary.tables)
     found += [_test_note(table) for table in summary.tables[:1] if any(map(_tested, summary.tables))]
     for table in summary.tables:
         if table.protocol:

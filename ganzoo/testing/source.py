@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import shlex
 import shutil
 import sys
 import tempfile
@@ -33,7 +34,15 @@ def find(text: str) -> list[Subject]:
         return in_folder(Path(text))
     if text.startswith(".") or text.endswith("/"):
         raise UnknownComponentError(f"{text}: no such folder; name the folder of a plugin, or what is installed")
-    return subjects(text)
+    try:
+        return subjects(text)
+    except UnknownComponentError:
+        if (Path(text) / "pyproject.toml").is_file():
+            folder = shlex.quote(f"{text}/")
+            raise UnknownComponentError(
+                f'no component is called "{text}"; check the folder: ganzoo check {folder}'
+            ) from None
+        raise
 
 
 def in_folder(folder: Path) -> list[Subject]:

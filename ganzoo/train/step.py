@@ -171,7 +171,10 @@ def _collect(game: Game, step: PlayerStep, player: Player) -> Terms:
     for name, component in [*([] if replaced else [game.loss]), *game.tricks]:
         for term, value in getattr(component, player)(step).items():
             if not isinstance(value, Tensor) or value.ndim:
-                raise ContractError(f"{name}: its {player} term {term} must be a tensor holding one number")
+                found = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise ContractError(
+                    f"{name}: its {player} term {term} must be a tensor holding one number, e.g. a mean, not {found}"
+                )
             terms[f"{name}/{term}"] = value
     if not terms:
         raise ContractError(f"{game.loss[0]} gave the {player} nothing to minimise")

@@ -30,7 +30,8 @@ def download(url: str, path: Path, what: str, sha256: str | None = None) -> None
     except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: torch found another hash
         raise WeightsError(
             f"{path}: {what} are not there and cannot be downloaded ({summary(error)}); put a copy of {url} at that "
-            "path, or choose another feature network with --extractor NAME"
+            "path, or choose a feature network whose weights are included with --extractor NAME (see: ganzoo list "
+            "extractors)"
         ) from error
 
 

@@ -17,7 +17,7 @@ from ganzoo.zoo.specs.extractors import VEEGAN, MixtureParams
 class FolderParams:
     """Which images of a folder, and what becomes of them."""
 
-    path: str = param(help="folder of images, or of one sub-folder a class; relative to here, then to --data-root")
+    path: str = param(help="folder of images, or of one sub-folder per class; looked for here, then in --data-root")
     size: int = param(32, "height and width that the images are resized and cropped to", low=4, unit="pixels")
     channels: int = param(3, "1 for grey, 3 for colour", low=1, high=3)
     test: str = param("", "folder of the test split, with the same classes; none where empty")
@@ -30,7 +30,9 @@ class FolderParams:
 class ZipParams:
     """Which images of a dataset zip, and what becomes of them."""
 
-    path: str = param(help="zip of images, with StyleGAN's dataset.json or without; relative to here, then --data-root")
+    path: str = param(
+        help="zip of images, with StyleGAN's dataset.json or without; looked for here, then in --data-root"
+    )
     size: int = param(0, "height and width that the images are resized and cropped to; 0: as stored", low=0)
     channels: int = param(0, "1 for grey, 3 for colour, 0 for what the first image is", low=0, high=3)
     test: str = param("", "zip of the test split; none where empty")

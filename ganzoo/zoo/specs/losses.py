@@ -28,7 +28,7 @@ class WGANParams:
     """Arjovsky et al. 2017, algorithm 1."""
 
     clip: float = param(0.01, "bound c of every weight of the critic", low=0)
-    n_critic: int = param(5, "critic steps a generator step", low=1)
+    n_critic: int = param(5, "critic steps per generator step", low=1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class WGANGPParams:
     """Gulrajani et al. 2017, algorithm 1."""
 
     penalty: float = param(10.0, "weight lambda of the gradient penalty", low=0)
-    n_critic: int = param(5, "critic steps a generator step", low=1)
+    n_critic: int = param(5, "critic steps per generator step", low=1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class WGANLPParams:
     """Lambda of the authors' release (Petzka et al. 2018 vary it); the recipe is that of WGAN-GP."""
 
     penalty: float = param(10.0, "weight lambda of the one-sided gradient penalty", low=0)
-    n_critic: int = param(5, "critic steps a generator step", low=1)
+    n_critic: int = param(5, "critic steps per generator step", low=1)
 
 
 PER_SAMPLE = {"critic-norm:batch": "its penalty is per sample, and batch norm couples the samples of a batch"}

@@ -28,7 +28,11 @@ class MinibatchDiscriminationParams:
 class MinibatchStddevParams:
     """Of the authors' release; Karras et al. 2018, section 3, take the whole batch."""
 
-    group: int = param(4, "answers compared; the least larger number where the batch is no multiple", low=2)
+    group: int = param(
+        4,
+        "samples compared with each other; where the batch is no multiple, the next larger number that divides it",
+        low=2,
+    )
 
 
 @dataclass(frozen=True)

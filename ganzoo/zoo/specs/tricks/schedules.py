@@ -20,7 +20,7 @@ class TTURParams:
 
     generator: float = param(1e-4, "learning rate of the generator", low=0)
     discriminator: float = param(3e-4, "learning rate of the discriminator", low=0)
-    n_critic: int = param(1, "discriminator steps a generator step", low=1)
+    n_critic: int = param(1, "discriminator steps per generator step", low=1)
 
 
 @dataclass(frozen=True)
