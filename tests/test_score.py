@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,6 +16,8 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.score import score as score_command
+from ganzoo.data.decode import Source
+from ganzoo.data.pictures import _of_sources
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Options
@@ -197,6 +200,20 @@ def test_images_of_several_sizes_are_scored_together(folder: Path, tmp_path: Pat
     reals = network(torch.tensor(np.load(folder / "reals.npy"))).features
     expected = frechet_distance(moments(reals), moments(features))
     assert scores(tmp_path, folder / "reals")["fid"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_reading_images_leaves_the_callers_warnings_alone(folder: Path) -> None:
+    """Filters are of the whole process: threads that each silence them would restore them in any order."""
+    content, before, met = next((folder / "fakes").glob("*.png")).read_bytes(), list(warnings.filters), list[object]()
+
+    def read() -> bytes:
+        met.append(warnings.filters)
+        return content
+
+    pictures = _of_sources("images", [Source(f"{i}.png", read) for i in range(20)])
+    assert sum(map(len, pictures.read(np.arange(20)))) == 20
+    assert all(filters is met[0] for filters in met), "silenced by each image, in its thread"
+    assert warnings.filters == before
 
 
 def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:

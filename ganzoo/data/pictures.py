@@ -8,7 +8,6 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.api import DatasetSpec, Split
-from ganzoo.data.decode import THREADS, Source, decode_image
+from ganzoo.data.decode import Source, decode_each
 from ganzoo.data.locate import images_and_folders, images_below, listing
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
@@ -114,11 +113,10 @@ def _of_sources(label: str, sources: Sequence[Source]) -> Pictures:
         raise DataError(f"{label} holds no images: put .png, .jpg, .webp, .bmp, .tif, .gif or .ppm files there")
 
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor(THREADS) as pool:
-            for start in range(0, len(indices), BATCH):
-                images = pool.map(lambda i: decode_image(sources[i]), indices[start : start + BATCH])
-                for _, alike in groupby(images, key=lambda image: image.shape):
-                    yield np.stack(list(alike))
+        for start in range(0, len(indices), BATCH):
+            images = decode_each([sources[i] for i in indices[start : start + BATCH]])
+            for _, alike in groupby(images, key=lambda image: image.shape):
+                yield np.stack(list(alike))
 
     return Pictures(label, len(sources), read)
 
