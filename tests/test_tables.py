@@ -368,6 +368,15 @@ def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["device", "threads", "mode", "precision", "torch", "python", "system"])
+def test_what_a_result_does_not_say_of_its_machine_is_unknown(key: str, tmp_path: Path) -> None:
+    (run,) = runs()
+    known = dict(done(run, 10).environment)
+    del known[key]
+    (line,) = summarise([write(tmp_path, (run,), done(run, 10, environment=known))]).environments
+    assert line.count("unknown") == 1
+
+
 NASTY = r"Odd_Error: __init__() of _x_: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
 
 

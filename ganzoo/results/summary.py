@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -192,7 +192,7 @@ def _environments(results: Sequence[Result]) -> tuple[str, ...]:
 
 
 def _environment(result: Result) -> str:
-    found = result.environment
+    found = defaultdict(lambda: "unknown", result.environment)  # an older ganzoo may have recorded less
     threads = "" if found["device"].startswith("NVIDIA") else f", {found['threads']} thread(s) a run"
     return (
         f"{found['device']}{threads}, {found['precision']}, {found['mode']}; torch {found['torch']}, "
