@@ -23,7 +23,7 @@ from ganzoo.data.locate import images_and_folders, images_below, listing
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
-from ganzoo.paths import expanded
+from ganzoo.paths import exists, expanded
 from ganzoo.planning.choice import choose
 from ganzoo.planning.extractor import Own, own_extractor
 from ganzoo.planning.request import Asked
@@ -81,9 +81,9 @@ def open_pictures(
         DataError: there is nothing of the kind, or it cannot be read.
     """
     path = expanded(text)
-    if not path.exists():
+    if not exists(path):
         return _of_dataset(text, root)
-    if (path / "result.json").exists():
+    if exists(path / "result.json"):
         return _of_run(path, root, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
@@ -235,7 +235,7 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
 def trained_on(text: str, root: Path) -> Pictures | None:
     """Return the images that a run was trained on; None of what is no run."""
     folder = expanded(text)
-    if not (folder / "result.json").exists():
+    if not exists(folder / "result.json"):
         return None
     run: Run = read_json(folder / "config.json", Run)
     return _of_split(Chosen(run.dataset.component, run.dataset.typed_params), run.dataset.label, "train", root)

@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, ResultsError
 from ganzoo.evaluate.metrics import Column, Score, columns
 from ganzoo.evaluate.protocol import Protocol
 from ganzoo.params import format_value
+from ganzoo.paths import exists
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.rows import Row, Spreads, Summary, Table, spread
@@ -61,7 +62,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
 
 
 def _grid(folder: Path) -> Grid:
-    if not (folder / "grid.json").exists():
+    if not exists(folder / "grid.json"):
         raise ResultsError(f"{folder} is not a results folder: it has no grid.json; give the folder of --out")
     return read_json(folder / "grid.json", Grid)
 
