@@ -168,6 +168,8 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         (found.covariance * np.nan, "not a number"),
         (np.linalg.cholesky(found.covariance), "no covariance"),
         (-found.covariance, "no covariance"),
+        (np.eye(32) + 3 * np.eye(32)[::-1], "no covariance"),  # with variances of 1, and of -2 in 16 directions
+        (found.covariance * 1j, "complex"),
     ):
         np.savez(folder / "broken.npz", mu=found.mean, sigma=broken)
         with pytest.raises(DataError, match=rf"broken\.npz holds .*{complaint}"):
@@ -339,10 +341,12 @@ def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken" / "a.png").write_bytes(b"\x89PNG and no more")
     (tmp_path / "empty").mkdir()
     np.save(tmp_path / "floats.npy", np.zeros((20, 8, 8, 3), np.float32))
+    np.save(tmp_path / "flat.npy", np.zeros((20, 0, 8, 3), np.uint8))
     np.savez(tmp_path / "several.npz", a=np.zeros((2, 8, 8, 3)), b=np.zeros((2, 8, 8, 3)))
     for name, complaint in {
         "cut.npz": "cannot be read", "cut.zip": "not a readable zip", "cut.npy": "cannot be read",
         "broken": "a.png cannot be decoded", "empty": "holds no images", "floats.npy": "float32 of shape",
+        "flat.npy": "uint8 of shape",
         "several.npz": "2 arrays of images",
     }.items():  # fmt: skip
         with pytest.raises(DataError, match=complaint) as caught:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import linalg
 from torch import Tensor
 
 from ganzoo.api import DatasetSpec, Split
@@ -136,7 +137,7 @@ def _of_npz(path: Path) -> Pictures | Statistics:
         with path.open("rb") as file, np.load(file) as stored:
             if {"mu", "sigma"} <= set(stored.files):
                 return _statistics(str(path), stored["mu"], stored["sigma"])
-            arrays = {name: stored[name] for name in stored.files if stored[name].ndim == 4}
+            arrays = {name: array for name in stored.files if (array := stored[name]).ndim == 4}
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): make it again") from error
     if len(arrays) != 1:
@@ -148,12 +149,23 @@ def _of_npz(path: Path) -> Pictures | Statistics:
 def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statistics:
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise DataError(f"{label} holds mu of shape {mean.shape} and sigma of {covariance.shape}: save (D,) and (D, D)")
+    if np.iscomplexobj(mean) or np.iscomplexobj(covariance):
+        raise DataError(f"{label} holds complex statistics: save real ones")
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise DataError(f"{label} holds statistics that are infinite or not a number: make them again")
-    if covariance.diagonal().min() < 0 or not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()):
-        raise DataError(f"{label} holds a sigma that is no covariance: save a symmetric one without variances below 0")
+    if not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()) or _falls_below_zero(covariance):
+        raise DataError(
+            f"{label} holds a sigma that is no covariance: save a symmetric one without a variance below 0 in any "
+            "direction"
+        )
     return Statistics(label, Moments(mean, covariance, len(mean) + 1))
+
+
+def _falls_below_zero(covariance: np.ndarray) -> bool:
+    """Tell whether a symmetric matrix has an eigenvalue below zero by more than rounding, also that of float32."""
+    eigenvalues = linalg.eigvalsh(covariance)
+    return bool(eigenvalues[0] < -1e-5 * eigenvalues[-1])
 
 
 def _of_npy(path: Path) -> Pictures:
@@ -167,7 +179,7 @@ def _of_array(label: str, pixels: np.ndarray) -> Pictures:
     """Return images of shape (N, H, W, C), as published samples are, or (N, C, H, W), as PyTorch's."""
     if pixels.ndim == 4 and pixels.shape[1] not in (1, 3) and pixels.shape[3] in (1, 3):
         pixels = pixels.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or 0 in pixels.shape[2:]:
         raise DataError(
             f"{label} is {pixels.dtype} of shape {pixels.shape}: save uint8 pixels of shape (N, H, W, 3) or "
             "(N, H, W, 1), or with the channels second"
