@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 
 import ganzoo
+from ganzoo.cli.main import main
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.evaluate.protocol import Protocol
@@ -354,6 +356,16 @@ def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     for part in ("599 generated images", "digits-cnn", PROTOCOL.fingerprint, "CPU, 1 thread(s) a run", "torch 2.0"):
         assert part in text
     assert "no result yet" not in text
+
+
+def test_a_table_is_printed_where_not_every_character_can_be(tmp_path: Path, monkeypatch) -> None:
+    (run,) = runs()
+    write(tmp_path, (run,), ended_early(run, "failed", "∞ ± 1"))
+    printed = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, "latin-1", errors="strict", write_through=True))
+    monkeypatch.setattr("sys.argv", ["ganzoo", "report", str(tmp_path)])
+    main()
+    assert r"\u221e ± 1" in printed.getvalue().decode("latin-1")
 
 
 def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path: Path) -> None:
