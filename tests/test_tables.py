@@ -478,6 +478,20 @@ def test_a_protocol_is_the_same_wherever_its_data_lies():
     assert msgspec.structs.replace(here, data_sha256="0" * 64).fingerprint != here.fingerprint
 
 
+def test_runs_on_the_same_data_share_a_table_wherever_it_lay(tmp_path):
+    """As those of two machines, and those from before the dataset had a parameter that it has now."""
+    (run,) = runs()
+    other = msgspec.structs.replace(run, dataset=msgspec.structs.replace(run.dataset, params={"path": "/elsewhere"}))
+    there = msgspec.structs.replace(PROTOCOL, dataset="folder:path=/elsewhere")
+    folders = [
+        write(tmp_path / "a", (run,), done(run, 20)),
+        write(tmp_path / "b", (other,), done(other, 10, protocol=there)),
+    ]
+    for split in (False, True):
+        (table,) = summarise(folders, split).tables
+        assert [row.last["fid"].mean for row in table.rows] == [10, 20]
+
+
 # Metrics and significance -------------------------------------------------------------------------------------------
 
 

@@ -50,7 +50,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
         for place, run, result in read_runs(folder):
             if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
                 ended[run.id] = _Ended(place, run, result)
-    groups = _grouped(ended.values(), lambda one: _dataset(one.run))
+    groups = _by_dataset(list(ended.values()))
     if split:
         groups = [part for group in groups for part in _by_protocol(group)]
     return Summary(
@@ -75,8 +75,14 @@ def _grouped(runs: Iterable[_Ended], key: Callable[[_Ended], str]) -> list[list[
     return list(groups.values())
 
 
+def _by_dataset(runs: Sequence[_Ended]) -> list[list[_Ended]]:
+    """Return the runs by what they were trained on: one dataset wherever it lay, where its first fingerprint is one."""
+    first = {_dataset(one.run): one.result.protocol.fingerprint for one in reversed(runs) if one.result.protocol}
+    return _grouped(runs, lambda one: first.get(_dataset(one.run), _dataset(one.run)))
+
+
 def _dataset(run: Run) -> str:
-    """Return what tells datasets apart: the protocol's hash of their content says whether versions differ."""
+    """Return how a dataset was asked for; the protocol's hash of its content says whether it was another one then."""
     return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
 
 
