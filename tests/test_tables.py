@@ -129,6 +129,19 @@ def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp
     )
 
 
+def test_what_inception_scored_is_not_compared_with_other_weights_of_that_name(tmp_path):
+    grid = runs()
+    published = {
+        grid[0].combination_id: msgspec.structs.replace(PUBLISHED, extractor="inception", scores={"fid": 12.0})
+    }
+    for weights, said in ((INCEPTION_2015_SHA256, "FID 12.00 (-1.50)"), ("e" * 64, "FID 12.00")):
+        protocol = msgspec.structs.replace(PROTOCOL, extractor="inception", extractor_sha256=weights)
+        out = write(tmp_path / weights, grid, done(grid[0], 10.5, protocol=protocol))
+        with open_grid(out, grid, published):
+            (found,) = summarise([out]).tables
+        assert cells(found)[0][header(found).index("published")] == said
+
+
 def test_the_published_checkpoint_stands_beside_its_own_row_in_the_columns_that_were_printed(tmp_path):
     grid = runs(loss=["bce", "hinge"])
     theirs = msgspec.structs.replace(PUBLISHED, scores={"fid": 12.0}, checkpoint="best")
