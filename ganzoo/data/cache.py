@@ -41,15 +41,6 @@ def cached(key: str, build: Callable[[], Images], folder: Path) -> Images:
     return _read(entry) or images
 
 
-def is_intact(entry: Path) -> bool:
-    """Tell whether every byte of an entry (folder/key) is as it was written; reads all of it."""
-    kept = _read(entry)
-    if kept is None:
-        return False
-    meta = json.loads((entry / META).read_text())
-    return all(meta[name]["sha256"] == _sha256(array) for name, array in _arrays(kept).items())
-
-
 def stat_key(paths: Iterable[Path]) -> str:
     """Return a hash that changes when a file is added, removed, moved, resized or touched; in any order of paths."""
     digest = hashlib.sha256()
@@ -79,7 +70,7 @@ def _unwritable(folder: Path, error: OSError) -> DataError:
 
 
 def _read(entry: Path) -> Images | None:
-    """Map an entry into memory; None where it is missing or any file is not as long or as shaped as its meta says."""
+    """Map an entry into memory; None where it is missing or any of its arrays is not what its meta says."""
     try:
         meta = json.loads((entry / META).read_text())
         arrays = {name: _map(entry / f"{name}.npy", expected) for name, expected in meta.items()}
@@ -89,13 +80,15 @@ def _read(entry: Path) -> Images | None:
 
 
 def _map(file: Path, expected: dict[str, Any]) -> np.ndarray:
-    """Map one array into memory; ValueError where it is not what was written."""
+    """Map one array into memory, and read all of it; ValueError where it is not what was written."""
     if file.stat().st_size != expected["bytes"]:
         raise ValueError(f"{file} is not {expected['bytes']} bytes long")
     # Copy-on-write rather than read-only, which torch.from_numpy warns about
     array = np.load(file, mmap_mode="c")
     if [*array.shape] != expected["shape"] or array.dtype != expected["dtype"]:
         raise ValueError(f"{file} is not {expected['dtype']} of shape {expected['shape']}")
+    if _sha256(array) != expected["sha256"]:
+        raise ValueError(f"{file} does not have the sha256 {expected['sha256']}")
     return array
 
 
