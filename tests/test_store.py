@@ -65,6 +65,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         (b'{"runs": ["a"], "combi', "truncated"),
         (b"", "truncated"),
         (b'{"runs": ["\xff"], "combinations": []}', "utf-8"),
+        (b'{"a":' * 100_000, "recursion"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_field(content: bytes, named: str, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def read_json(file: Path, kind: type[Any]) -> Any:
         raise ResultsError(f"{file} is missing; is {file.parent} a folder that ganzoo bench wrote?") from None
     except OSError as error:
         raise ResultsError(f"{file} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ResultsError(f"{file} is not what ganzoo writes: {error}; move it away and run the grid again") from None
 
 
