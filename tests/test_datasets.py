@@ -197,6 +197,7 @@ def test_sub_folders_are_classes_and_the_order_is_that_of_names(tmp_path: Path):
             "train/cat/.hidden.png": b"not an image",
             "train/.cache/x.png": b"not an image",
             "train/notes.txt": b"",
+            "train/cat/png": b"not an image, only called one",
             "test/dog/x.png": plain(30),
         },
     )
@@ -515,6 +516,16 @@ def test_a_folder_that_takes_no_files_is_named(tmp_path: Path):
     put(tmp_path, {"file": b""})
     with pytest.raises(DataError, match=r"cannot keep decoded images in .*file/cache"):
         cached("key", lambda: EXAMPLE, tmp_path / "file" / "cache")
+
+
+def test_a_full_disk_is_named_as_numpy_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("96 requested and 7 written")  # without an errno
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(DataError, match=r"\(96 requested and 7 written\): free space there"):
+        cached("key", lambda: EXAMPLE, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["key.lock"]
 
 
 def _build_in_a_process(folder: Path, barrier: Any, built: Any) -> None:

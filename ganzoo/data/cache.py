@@ -64,9 +64,8 @@ def _locked(entry: Path) -> AbstractContextManager[object]:
 
 def _unwritable(folder: Path, error: OSError) -> DataError:
     """Return the error for a folder that takes no files."""
-    return DataError(
-        f"cannot keep decoded images in {folder} ({error.strerror}): free space there, or make it writable"
-    )
+    reason = error.strerror or error  # NumPy's own, of a full disk, has none
+    return DataError(f"cannot keep decoded images in {folder} ({reason}): free space there, or make it writable")
 
 
 def _read(entry: Path) -> Images | None:

@@ -16,7 +16,7 @@ EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff
 
 def is_image(name: str) -> bool:
     """Tell whether a file is taken for an image, by its name without folders."""
-    return f".{name.rpartition('.')[2].lower()}" in EXTENSIONS and not is_hidden(name)
+    return "".join(name.rpartition(".")[1:]).lower() in EXTENSIONS and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:
