@@ -42,14 +42,18 @@ def cached(key: str, build: Callable[[], Images], folder: Path) -> Images:
 
 
 def stat_key(paths: Iterable[Path]) -> str:
-    """Return a hash that changes when a file is added, removed, moved, resized or touched; in any order of paths."""
+    """Return a hash that changes when a file is added, removed, moved or written to; in any order of paths.
+
+    What unpacks an archive sets back the time of a file's content, but not that of its last change of any kind.
+    """
     digest = hashlib.sha256()
     for path in sorted(path.absolute() for path in paths):
         try:
             stat = path.stat()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}): put it back or mend its permissions") from error
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode(errors="surrogateescape"))
+        values = f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0"
+        digest.update(values.encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
