@@ -11,6 +11,7 @@ from torch import Tensor
 from ganzoo.engine.machine import fresh_defaults, pick_device
 from ganzoo.errors import ParameterError, ResultsError
 from ganzoo.evaluate.sampling import sample
+from ganzoo.paths import exists
 from ganzoo.planning.run import Run
 from ganzoo.results.store import Result, read_json
 from ganzoo.train.checkpoint import load_weights
@@ -34,7 +35,7 @@ class Sampler:
         """
         if which not in ("best", "last"):
             raise ParameterError(f'which must be best or last, not "{which}"')
-        if not (folder / "config.json").exists():
+        if not exists(folder / "config.json"):
             raise ResultsError(f"{folder} is not a run: it has no config.json; give a combination's seed-N folder")
         if not (folder / "result.json").exists():
             raise ResultsError(f"{folder} has not finished; run the ganzoo bench command that made it again")

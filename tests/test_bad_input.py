@@ -13,6 +13,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.main import main
+from ganzoo.errors import ParameterError
 from ganzoo.results.store import Result, open_grid, run_folder, write_json
 
 BENCH = ("bench", "--model", "mlp", "--loss", "bce")
@@ -105,6 +106,10 @@ def images(folder: Path, count: int = 4) -> Path:
         ((*BENCH, "--dataset", "folder:path=~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
         (("score", "~nobody-at-all/x"), "~nobody-at-all/x: no home folder is known for it"),
         (("bench", "nowhere.toml"), "nowhere.toml: no such suite file"),
+        (("report", "n" * 300), "n" * 300),
+        (("score", "n" * 300, "--against", "digits"), "n" * 300),
+        (("sample", "n" * 300, "--out", "x.png"), "n" * 300),
+        ((*BENCH, "--dataset", f"folder:path={'n' * 300}"), "n" * 300),
         (("report", "nowhere"), "nowhere is not a results folder: it has no grid.json"),
         (("sample", "nowhere", "--out", "x.png"), "nowhere is not a run: it has no config.json"),
         (("sample", "nowhere"), "Missing option '--out'"),
@@ -114,6 +119,22 @@ def images(folder: Path, count: int = 4) -> Path:
 def test_what_is_typed_wrong_is_named(words: tuple[str, ...], said: str, refused: Refused, tmp_path: Path) -> None:
     assert said in refused(*words)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["a\0b", "~a\0b/c"])
+def test_a_path_with_a_nul_is_refused_wherever_python_takes_one(path: str, tmp_path: Path) -> None:
+    for call in (
+        lambda: ganzoo.report(path),
+        lambda: ganzoo.load(path),
+        lambda: ganzoo.score(path, against="digits"),
+        lambda: ganzoo.score("digits@test", against=path),
+        lambda: ganzoo.score("mnist@test", against="mnist", data_root=path),
+        lambda: ganzoo.plan(suite=path),
+        lambda: ganzoo.plan(model="mlp", loss="bce", dataset=f"folder:path={path}"),
+        lambda: ganzoo.plan(model="mlp", loss="bce", dataset=f"zip:path={path}"),
+    ):
+        with pytest.raises(ParameterError, match=r"x00b.* holds a NUL, which no path does"):
+            call()
 
 
 def test_a_user_without_a_home_is_told_what_to_set(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:

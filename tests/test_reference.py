@@ -206,6 +206,15 @@ def test_where_no_more_can_be_held_out_more_samples_are_not_the_remedy(tmp_path)
         refer(tmp_path, on=data(train=50, test=0), samples=40, metrics=metrics)
 
 
+def test_few_samples_are_too_few_for_what_needs_more_alone(tmp_path):
+    assert set(refer(tmp_path, samples=5, metrics=("fid",)).floor) == {"fid"}
+    with pytest.raises(DataError, match=r"10 splits need at least 10 samples, not 5; raise --samples, or choose"):
+        refer(tmp_path, samples=5, metrics=("fid", "is"))
+    for train, samples in ((1, 0), (10, 5)):  # as many as the plan takes where nobody said how many
+        with pytest.raises(DataError, match=f"only {samples} real images can be held out: add more"):
+            refer(tmp_path, on=data(train=train, test=0), samples=samples)
+
+
 def test_nothing_half_written_is_left(tmp_path):
     refer(tmp_path)
     assert {file.suffix for file in (tmp_path / "references").iterdir()} <= {".npz", ".lock"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,6 +16,8 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.cli.score import score as score_command
+from ganzoo.data.decode import Source
+from ganzoo.data.pictures import _of_sources
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Options
@@ -165,6 +168,8 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         (found.covariance * np.nan, "not a number"),
         (np.linalg.cholesky(found.covariance), "no covariance"),
         (-found.covariance, "no covariance"),
+        (np.eye(32) + 3 * np.eye(32)[::-1], "no covariance"),  # with variances of 1, and of -2 in 16 directions
+        (found.covariance * 1j, "complex"),
     ):
         np.savez(folder / "broken.npz", mu=found.mean, sigma=broken)
         with pytest.raises(DataError, match=rf"broken\.npz holds .*{complaint}"):
@@ -197,6 +202,20 @@ def test_images_of_several_sizes_are_scored_together(folder: Path, tmp_path: Pat
     reals = network(torch.tensor(np.load(folder / "reals.npy"))).features
     expected = frechet_distance(moments(reals), moments(features))
     assert scores(tmp_path, folder / "reals")["fid"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_reading_images_leaves_the_callers_warnings_alone(folder: Path) -> None:
+    """Filters are of the whole process: threads that each silence them would restore them in any order."""
+    content, before, met = next((folder / "fakes").glob("*.png")).read_bytes(), list(warnings.filters), list[object]()
+
+    def read() -> bytes:
+        met.append(warnings.filters)
+        return content
+
+    pictures = _of_sources("images", [Source(f"{i}.png", read) for i in range(20)])
+    assert sum(map(len, pictures.read(np.arange(20)))) == 20
+    assert all(filters is met[0] for filters in met), "silenced by each image, in its thread"
+    assert warnings.filters == before
 
 
 def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
@@ -335,10 +354,12 @@ def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "broken" / "a.png").write_bytes(b"\x89PNG and no more")
     (tmp_path / "empty").mkdir()
     np.save(tmp_path / "floats.npy", np.zeros((20, 8, 8, 3), np.float32))
+    np.save(tmp_path / "flat.npy", np.zeros((20, 0, 8, 3), np.uint8))
     np.savez(tmp_path / "several.npz", a=np.zeros((2, 8, 8, 3)), b=np.zeros((2, 8, 8, 3)))
     for name, complaint in {
         "cut.npz": "cannot be read", "cut.zip": "not a readable zip", "cut.npy": "cannot be read",
         "broken": "a.png cannot be decoded", "empty": "holds no images", "floats.npy": "float32 of shape",
+        "flat.npy": "uint8 of shape",
         "several.npz": "2 arrays of images",
     }.items():  # fmt: skip
         with pytest.raises(DataError, match=complaint) as caught:

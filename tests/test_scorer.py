@@ -82,22 +82,26 @@ def test_features_are_those_of_float32_whatever_the_caller_has_switched_on():
 
 
 class Broken:
-    """A feature network with one feature that is no number."""
+    """A feature network with one feature, or one logit, that is no number."""
 
     sha256, resize = "b" * 64, "none"
+
+    def __init__(self, broken: str) -> None:
+        self.broken = broken
 
     def to(self, device: Any) -> Broken:
         return self
 
     def __call__(self, images: Tensor) -> Extracted:
-        features = images.flatten(1).float()
-        features[0, 0] = torch.nan
-        return Extracted(features)
+        found = {name: images.flatten(1) + 0.0 for name in ("features", "logits")}
+        found[self.broken][0, 0] = -torch.inf  # as the logarithm of no probability, whose share of a score is 0 x inf
+        return Extracted(**found)
 
 
-def test_features_that_are_no_numbers_are_refused_as_such():
-    with pytest.raises(ContractError, match="features are infinite or not a number"):
-        extract(Broken(), [torch.ones(5, 1, 2, 2)])
+@pytest.mark.parametrize("broken", ["features", "logits"])
+def test_what_is_no_number_is_refused_as_such(broken):
+    with pytest.raises(ContractError, match=f"{broken} are infinite or not a number"):
+        extract(Broken(broken), [torch.ones(5, 1, 2, 2)], ("fid", "is"))
 
 
 @pytest.mark.parametrize("metrics", ["fid,is", "kid,prdc", "fid,is,kid,prdc,fid-infinity,modes"])

@@ -65,6 +65,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
         (b'{"runs": ["a"], "combi', "truncated"),
         (b"", "truncated"),
         (b'{"runs": ["\xff"], "combinations": []}', "utf-8"),
+        (b'{"a":' * 100_000, "recursion"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_field(content: bytes, named: str, tmp_path: Path) -> None:
@@ -180,6 +181,23 @@ def test_a_damaged_file_can_be_moved_away_and_the_grid_run_again_as_its_error_sa
             pass
         read = [(run.id, found is not None) for _, run, found in read_runs(tmp_path)]
         assert read == [(run.id, True) for run in grid]
+
+
+@pytest.mark.parametrize("stray", ["config.json", "result.json"])
+def test_a_result_counts_for_its_own_run_alone(stray: str, tmp_path: Path) -> None:
+    """Whichever of the two files was copied from another run or changed by hand, the other can still be used."""
+    one, two = runs(seeds=2)
+    with open_grid(tmp_path, (one, two)):
+        first, second = begin(tmp_path, one), begin(tmp_path, two)
+        write_json(first / "result.json", result(one))
+        write_json(second / "result.json", result(two))
+    (second / stray).write_bytes((first / stray).read_bytes())
+    with pytest.raises(ResultsError, match=r"seed-1/result\.json is the result of another run .*: move away what"):
+        summarise([tmp_path])
+    (second / stray).unlink()
+    with open_grid(tmp_path, (one, two)):
+        assert (finished(second) is None) == (stray == "result.json")
+    assert [run.id for _, run, _ in read_runs(tmp_path)] == [one.id, two.id]
 
 
 def test_a_folder_of_other_files_is_refused_and_not_touched(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 
 import ganzoo
+from ganzoo.cli.main import main
 from ganzoo.errors import ResultsError
 from ganzoo.evaluate.metrics import METRICS
 from ganzoo.evaluate.protocol import Protocol
@@ -125,6 +127,19 @@ def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp
         note.endswith("not comparable: another extractor (inception / digits-cnn), samples (50000 / 599).")
         for note in notes(summary)
     )
+
+
+def test_what_inception_scored_is_not_compared_with_other_weights_of_that_name(tmp_path):
+    grid = runs()
+    published = {
+        grid[0].combination_id: msgspec.structs.replace(PUBLISHED, extractor="inception", scores={"fid": 12.0})
+    }
+    for weights, said in ((INCEPTION_2015_SHA256, "FID 12.00 (-1.50)"), ("e" * 64, "FID 12.00")):
+        protocol = msgspec.structs.replace(PROTOCOL, extractor="inception", extractor_sha256=weights)
+        out = write(tmp_path / weights, grid, done(grid[0], 10.5, protocol=protocol))
+        with open_grid(out, grid, published):
+            (found,) = summarise([out]).tables
+        assert cells(found)[0][header(found).index("published")] == said
 
 
 def test_the_published_checkpoint_stands_beside_its_own_row_in_the_columns_that_were_printed(tmp_path):
@@ -356,6 +371,16 @@ def test_the_notes_name_protocol_and_hardware(tmp_path: Path) -> None:
     assert "no result yet" not in text
 
 
+def test_a_table_is_printed_where_not_every_character_can_be(tmp_path: Path, monkeypatch) -> None:
+    (run,) = runs()
+    write(tmp_path, (run,), ended_early(run, "failed", "∞ ± 1"))
+    printed = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, "latin-1", errors="strict", write_through=True))
+    monkeypatch.setattr("sys.argv", ["ganzoo", "report", str(tmp_path)])
+    main()
+    assert r"\u221e ± 1" in printed.getvalue().decode("latin-1")
+
+
 def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path: Path) -> None:
     """As where a grid is given further seeds in another precision: one row is the mean of both."""
     grid = runs(seeds=3)
@@ -366,6 +391,15 @@ def test_where_runs_were_carried_out_differently_the_notes_say_how_many(tmp_path
     assert [(line.split(", ")[2], line.rpartition("; ")[2]) for line in hardware] == [
         ("bfloat16", "1 of 3 runs."), ("float32", "2 of 3 runs."),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["device", "threads", "mode", "precision", "torch", "python", "system"])
+def test_what_a_result_does_not_say_of_its_machine_is_unknown(key: str, tmp_path: Path) -> None:
+    (run,) = runs()
+    known = dict(done(run, 10).environment)
+    del known[key]
+    (line,) = summarise([write(tmp_path, (run,), done(run, 10, environment=known))]).environments
+    assert line.count("unknown") == 1
 
 
 NASTY = r"Odd_Error: __init__() of _x_: 100% of a|b & c\d #1 <class 'x'> {y} ~z^2 $3, said `it`, and [more]"
@@ -456,6 +490,20 @@ def test_a_protocol_is_the_same_wherever_its_data_lies():
     there = msgspec.structs.replace(here, dataset="folder:path=/elsewhere")
     assert there.fingerprint == here.fingerprint
     assert msgspec.structs.replace(here, data_sha256="0" * 64).fingerprint != here.fingerprint
+
+
+def test_runs_on_the_same_data_share_a_table_wherever_it_lay(tmp_path):
+    """As those of two machines, and those from before the dataset had a parameter that it has now."""
+    (run,) = runs()
+    other = msgspec.structs.replace(run, dataset=msgspec.structs.replace(run.dataset, params={"path": "/elsewhere"}))
+    there = msgspec.structs.replace(PROTOCOL, dataset="folder:path=/elsewhere")
+    folders = [
+        write(tmp_path / "a", (run,), done(run, 20)),
+        write(tmp_path / "b", (other,), done(other, 10, protocol=there)),
+    ]
+    for split in (False, True):
+        (table,) = summarise(folders, split).tables
+        assert [row.last["fid"].mean for row in table.rows] == [10, 20]
 
 
 # Metrics and significance -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import signal
 import sys
 import warnings
@@ -72,6 +73,8 @@ def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
     warnings.showwarning = _warn
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # FID∞ in Latin-1, or a file's name that is no UTF-8
     try:
         cli.main(sys.argv[1:] or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Interrupted as error:

@@ -41,24 +41,19 @@ def cached(key: str, build: Callable[[], Images], folder: Path) -> Images:
     return _read(entry) or images
 
 
-def is_intact(entry: Path) -> bool:
-    """Tell whether every byte of an entry (folder/key) is as it was written; reads all of it."""
-    kept = _read(entry)
-    if kept is None:
-        return False
-    meta = json.loads((entry / META).read_text())
-    return all(meta[name]["sha256"] == _sha256(array) for name, array in _arrays(kept).items())
-
-
 def stat_key(paths: Iterable[Path]) -> str:
-    """Return a hash that changes when a file is added, removed, moved, resized or touched; in any order of paths."""
+    """Return a hash that changes when a file is added, removed, moved or written to; in any order of paths.
+
+    What unpacks an archive sets back the time of a file's content, but not that of its last change of any kind.
+    """
     digest = hashlib.sha256()
     for path in sorted(path.absolute() for path in paths):
         try:
             stat = path.stat()
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error.strerror}): put it back or mend its permissions") from error
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode(errors="surrogateescape"))
+        values = f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\0"
+        digest.update(values.encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
@@ -73,13 +68,12 @@ def _locked(entry: Path) -> AbstractContextManager[object]:
 
 def _unwritable(folder: Path, error: OSError) -> DataError:
     """Return the error for a folder that takes no files."""
-    return DataError(
-        f"cannot keep decoded images in {folder} ({error.strerror}): free space there, or make it writable"
-    )
+    reason = error.strerror or error  # NumPy's own, of a full disk, has none
+    return DataError(f"cannot keep decoded images in {folder} ({reason}): free space there, or make it writable")
 
 
 def _read(entry: Path) -> Images | None:
-    """Map an entry into memory; None where it is missing or any file is not as long or as shaped as its meta says."""
+    """Map an entry into memory; None where it is missing or any of its arrays is not what its meta says."""
     try:
         meta = json.loads((entry / META).read_text())
         arrays = {name: _map(entry / f"{name}.npy", expected) for name, expected in meta.items()}
@@ -89,13 +83,15 @@ def _read(entry: Path) -> Images | None:
 
 
 def _map(file: Path, expected: dict[str, Any]) -> np.ndarray:
-    """Map one array into memory; ValueError where it is not what was written."""
+    """Map one array into memory, and read all of it; ValueError where it is not what was written."""
     if file.stat().st_size != expected["bytes"]:
         raise ValueError(f"{file} is not {expected['bytes']} bytes long")
     # Copy-on-write rather than read-only, which torch.from_numpy warns about
     array = np.load(file, mmap_mode="c")
     if [*array.shape] != expected["shape"] or array.dtype != expected["dtype"]:
         raise ValueError(f"{file} is not {expected['dtype']} of shape {expected['shape']}")
+    if _sha256(array) != expected["sha256"]:
+        raise ValueError(f"{file} does not have the sha256 {expected['sha256']}")
     return array
 
 

@@ -70,8 +70,14 @@ def decode_all(sources: Sequence[Source], shape: Shape, channels: int, size: int
     return pixels
 
 
+def decode_each(sources: Sequence[Source]) -> list[np.ndarray]:
+    """Decode images in order, on a few threads, each to the shape that it has by itself."""
+    with _quiet(), ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda source: _decode(source, 0, 0), sources))
+
+
 def decode_image(source: Source, channels: int = 0, size: int = 0) -> np.ndarray:
-    """Decode one image to uint8 of shape (C, H, W).
+    """Decode one image to uint8 of shape (C, H, W); not in a thread, since what silences Pillow is process-wide.
 
     The first frame counts, turned upright as EXIF says. Transparent parts become white, 16 bits the upper 8. With a
     `size` the centre square is resized to it (Lanczos, antialiased); 0 keeps height and width. `channels` is 1 or 3;

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from ganzoo.api import Split
 from ganzoo.errors import DataError
-from ganzoo.paths import expanded
+from ganzoo.paths import exists, expanded
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
 
 
 def is_image(name: str) -> bool:
     """Tell whether a file is taken for an image, by its name without folders."""
-    return f".{name.rpartition('.')[2].lower()}" in EXTENSIONS and not is_hidden(name)
+    return "".join(name.rpartition(".")[1:]).lower() in EXTENSIONS and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:
@@ -62,7 +62,7 @@ def locate(path: str, root: Path) -> Path:
     given = expanded(path)
     candidates = list(dict.fromkeys([given.absolute(), (root / given).absolute()]))
     for candidate in candidates if path else []:
-        if candidate.exists():
+        if exists(candidate):
             return candidate
     raise DataError(
         f"path {path!r} does not exist: looked at {' and '.join(map(str, candidates))}. Give an absolute path, or one "

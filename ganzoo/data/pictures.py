@@ -8,7 +8,6 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,15 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import linalg
 from torch import Tensor
 
 from ganzoo.api import DatasetSpec, Split
-from ganzoo.data.decode import THREADS, Source, decode_image
+from ganzoo.data.decode import Source, decode_each
 from ganzoo.data.locate import images_and_folders, images_below, listing
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.evaluate.moments import Moments
 from ganzoo.params import parse
-from ganzoo.paths import expanded
+from ganzoo.paths import exists, expanded
 from ganzoo.planning.choice import choose
 from ganzoo.planning.extractor import Own, own_extractor
 from ganzoo.planning.request import Asked
@@ -82,9 +82,9 @@ def open_pictures(
         DataError: there is nothing of the kind, or it cannot be read.
     """
     path = expanded(text)
-    if not path.exists():
+    if not exists(path):
         return _of_dataset(text, root)
-    if (path / "result.json").exists():
+    if exists(path / "result.json"):
         return _of_run(path, root, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
@@ -114,11 +114,10 @@ def _of_sources(label: str, sources: Sequence[Source]) -> Pictures:
         raise DataError(f"{label} holds no images: put .png, .jpg, .webp, .bmp, .tif, .gif or .ppm files there")
 
     def read(indices: np.ndarray) -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor(THREADS) as pool:
-            for start in range(0, len(indices), BATCH):
-                images = pool.map(lambda i: decode_image(sources[i]), indices[start : start + BATCH])
-                for _, alike in groupby(images, key=lambda image: image.shape):
-                    yield np.stack(list(alike))
+        for start in range(0, len(indices), BATCH):
+            images = decode_each([sources[i] for i in indices[start : start + BATCH]])
+            for _, alike in groupby(images, key=lambda image: image.shape):
+                yield np.stack(list(alike))
 
     return Pictures(label, len(sources), read)
 
@@ -138,7 +137,7 @@ def _of_npz(path: Path) -> Pictures | Statistics:
         with path.open("rb") as file, np.load(file) as stored:
             if {"mu", "sigma"} <= set(stored.files):
                 return _statistics(str(path), stored["mu"], stored["sigma"])
-            arrays = {name: stored[name] for name in stored.files if stored[name].ndim == 4}
+            arrays = {name: array for name in stored.files if (array := stored[name]).ndim == 4}
     except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}): make it again") from error
     if len(arrays) != 1:
@@ -150,12 +149,23 @@ def _of_npz(path: Path) -> Pictures | Statistics:
 def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statistics:
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise DataError(f"{label} holds mu of shape {mean.shape} and sigma of {covariance.shape}: save (D,) and (D, D)")
+    if np.iscomplexobj(mean) or np.iscomplexobj(covariance):
+        raise DataError(f"{label} holds complex statistics: save real ones")
     mean, covariance = mean.astype(np.float64), covariance.astype(np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise DataError(f"{label} holds statistics that are infinite or not a number: make them again")
-    if covariance.diagonal().min() < 0 or not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()):
-        raise DataError(f"{label} holds a sigma that is no covariance: save a symmetric one without variances below 0")
+    if not np.allclose(covariance, covariance.T, atol=1e-6 * covariance.max()) or _falls_below_zero(covariance):
+        raise DataError(
+            f"{label} holds a sigma that is no covariance: save a symmetric one without a variance below 0 in any "
+            "direction"
+        )
     return Statistics(label, Moments(mean, covariance, len(mean) + 1))
+
+
+def _falls_below_zero(covariance: np.ndarray) -> bool:
+    """Tell whether a symmetric matrix has an eigenvalue below zero by more than rounding, also that of float32."""
+    eigenvalues = linalg.eigvalsh(covariance)
+    return bool(eigenvalues[0] < -1e-5 * eigenvalues[-1])
 
 
 def _of_npy(path: Path) -> Pictures:
@@ -169,7 +179,7 @@ def _of_array(label: str, pixels: np.ndarray) -> Pictures:
     """Return images of shape (N, H, W, C), as published samples are, or (N, C, H, W), as PyTorch's."""
     if pixels.ndim == 4 and pixels.shape[1] not in (1, 3) and pixels.shape[3] in (1, 3):
         pixels = pixels.transpose(0, 3, 1, 2)  # (N, H, W, C) -> (N, C, H, W)
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or 0 in pixels.shape[2:]:
         raise DataError(
             f"{label} is {pixels.dtype} of shape {pixels.shape}: save uint8 pixels of shape (N, H, W, 3) or "
             "(N, H, W, 1), or with the channels second"
@@ -237,7 +247,7 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
 def trained_on(text: str, root: Path) -> Pictures | None:
     """Return the images that a run was trained on; None of what is no run."""
     folder = expanded(text)
-    if not (folder / "result.json").exists():
+    if not exists(folder / "result.json"):
         return None
     run: Run = read_json(folder / "config.json", Run)
     return _of_split(Chosen(run.dataset.component, run.dataset.typed_params), run.dataset.label, "train", root)

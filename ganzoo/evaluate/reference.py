@@ -17,7 +17,6 @@ from filelock import FileLock
 from ganzoo.api import Extractor
 from ganzoo.data.load import Dataset
 from ganzoo.errors import DataError
-from ganzoo.evaluate.classifier_score import SPLITS
 from ganzoo.evaluate.frechet import with_root
 from ganzoo.evaluate.metrics import Score, paired
 from ganzoo.evaluate.moments import Moments
@@ -73,8 +72,6 @@ def reference(
 def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, device: torch.device) -> Protocol:
     """Return the protocol that an evaluation of this data follows."""
     count = evaluation.samples
-    if count < SPLITS:
-        raise DataError(f"{data.label}: {count} samples are too few for {SPLITS} splits; raise --samples")
     held_out, from_test = _held_out(data, count)
     source = "test split" if from_test else "held-out part of the train split against the rest"
     fewer = ", fewer than the generated ones: a Fréchet distance of them is biased further upward"
@@ -126,7 +123,8 @@ def _compute(
             against = reference_evidence(train[order[held:]], extractor, metrics, count, device)
         floor = score(extract(extractor, real_batches(held_out, device), metrics), against, metrics)
     except ValueError as error:
-        more = "raise --samples" if held == count else f"only {held:,} real images can be held out: add more"
+        most, _ = _held_out(data, count + 1)
+        more = "raise --samples" if held < most else f"only {held:,} real images can be held out: add more"
         raise DataError(f"{data.label}: {error}; {more}, or choose other --metrics") from None
     return Reference(whole, floor, protocol)
 

@@ -65,11 +65,12 @@ class Extraction:
     def result(self) -> Evidence:
         """Return what the network said of all images; raises as `extract` does."""
         moments = self.moments.result()
-        if not np.isfinite(moments.mean).all():
-            raise ContractError(
-                "features are infinite or not a number: the images or the feature network's weights are"
-            )
         arrays = {use: np.concatenate(parts) for use, parts in self.kept.items() if parts}
+        for name, values in (("features", moments.mean), ("logits", arrays.get("logits"))):
+            if values is not None and not np.isfinite(values).all():
+                raise ContractError(
+                    f"{name} are infinite or not a number: the images or the feature network's weights are"
+                )
         return Evidence(moments, arrays, self.classes, self.device)
 
 
@@ -89,7 +90,7 @@ def extract(
 
     Raises:
         ValueError: fewer than two images.
-        ContractError: features that are not finite.
+        ContractError: features or logits that are not finite.
     """
     extraction = Extraction(extractor, metrics, featured)
     for batch in batches:

@@ -11,6 +11,7 @@ import msgspec
 from ganzoo.evaluate.metrics import METRICS, columns
 from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.suite import Place
+from ganzoo.zoo.specs.extractors import INCEPTION_2015, INCEPTION_2015_SHA256
 
 KEYS = tuple(column.key for column in columns(METRICS))
 
@@ -36,11 +37,15 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def differences(self, protocol: Protocol) -> list[str]:
         """Return what forbids a comparison with scores of this protocol, each with both values, theirs first."""
-        return [
+        found = [
             f"{field} ({getattr(self, field)} / {getattr(protocol, field)})"
             for field in ("extractor", "samples", "reference")
             if getattr(self, field) != getattr(protocol, field)
         ]
+        of_inception = self.extractor == protocol.extractor and self.extractor.partition(":")[0] == INCEPTION_2015
+        if of_inception and not protocol.canonical:
+            found.append(f"network's weights (sha256 {INCEPTION_2015_SHA256[:8]} / {protocol.extractor_sha256[:8]})")
+        return found
 
 
 def read_published(value: Any, place: Place) -> Published:

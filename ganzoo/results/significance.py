@@ -48,9 +48,7 @@ def _welch(one: Sequence[float], two: Sequence[float]) -> float:
     if statistics.variance(one) == statistics.variance(two) == 0:  # the statistic is 0/0 or infinite
         return 1.0 if one[0] == two[0] else 0.0
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # SciPy's, of equal values in one row, as counts of modes can be
+        warnings.simplefilter("ignore", RuntimeWarning)  # SciPy's, of equal values in one row, as of modes
         p: Any = stats.ttest_ind(one, two, equal_var=False)[1]
     return float(p)
 

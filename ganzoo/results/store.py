@@ -114,7 +114,7 @@ def read_json(file: Path, kind: type[Any]) -> Any:
         raise ResultsError(f"{file} is missing; is {file.parent} a folder that ganzoo bench wrote?") from None
     except OSError as error:
         raise ResultsError(f"{file} cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ResultsError(f"{file} is not what ganzoo writes: {error}; move it away and run the grid again") from None
 
 
@@ -197,10 +197,23 @@ def _found(out: Path) -> dict[str, _Read]:
     found: dict[str, _Read] = {}
     for file in sorted(out.glob(CONFIGS)):
         run: Run = read_json(file, Run)
-        result = file.parent / "result.json"
-        one = (file.parent, run, read_json(result, Result) if result.exists() else None)
+        one = (file.parent, run, _result(file.with_name("result.json"), run))
         found[run.id] = max(found.get(run.id, one), one, key=_reached)  # a copy of its folder may lie beside it
     return found
+
+
+def _result(file: Path, run: Run) -> Result | None:
+    """Return the result beside a run's config.json, which must be of that run; None where there is none yet."""
+    if not file.exists():
+        return None
+    result: Result = read_json(file, Result)
+    if result.run != run.id:
+        raise ResultsError(
+            f"{file} is the result of another run ({result.combination}, seed {result.seed}, {result.run}) than the "
+            f"config.json beside it ({run.combination}, seed {run.seed}, {run.id}): move away what is not of this "
+            "folder, and run the grid again"
+        )
+    return result
 
 
 def _reached(one: _Read) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from ganzoo.errors import GanzooError, ResultsError
 from ganzoo.evaluate.metrics import Column, Score, columns
 from ganzoo.evaluate.protocol import Protocol
 from ganzoo.params import format_value
+from ganzoo.paths import exists
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 from ganzoo.results.rows import Row, Spreads, Summary, Table, spread
@@ -49,7 +50,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
         for place, run, result in read_runs(folder):
             if result is not None and (run.id not in ended or ended[run.id].result.status == "failed"):
                 ended[run.id] = _Ended(place, run, result)
-    groups = _grouped(ended.values(), lambda one: _dataset(one.run))
+    groups = _by_dataset(list(ended.values()))
     if split:
         groups = [part for group in groups for part in _by_protocol(group)]
     return Summary(
@@ -61,7 +62,7 @@ def summarise(folders: Sequence[Path], split: bool = False) -> Summary:
 
 
 def _grid(folder: Path) -> Grid:
-    if not (folder / "grid.json").exists():
+    if not exists(folder / "grid.json"):
         raise ResultsError(f"{folder} is not a results folder: it has no grid.json; give the folder of --out")
     return read_json(folder / "grid.json", Grid)
 
@@ -74,8 +75,14 @@ def _grouped(runs: Iterable[_Ended], key: Callable[[_Ended], str]) -> list[list[
     return list(groups.values())
 
 
+def _by_dataset(runs: Sequence[_Ended]) -> list[list[_Ended]]:
+    """Return the runs by what they were trained on: one dataset wherever it lay, where its first fingerprint is one."""
+    first = {_dataset(one.run): one.result.protocol.fingerprint for one in reversed(runs) if one.result.protocol}
+    return _grouped(runs, lambda one: first.get(_dataset(one.run), _dataset(one.run)))
+
+
 def _dataset(run: Run) -> str:
-    """Return what tells datasets apart: the protocol's hash of their content says whether versions differ."""
+    """Return how a dataset was asked for; the protocol's hash of its content says whether it was another one then."""
     return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
 
 
@@ -192,7 +199,7 @@ def _environments(results: Sequence[Result]) -> tuple[str, ...]:
 
 
 def _environment(result: Result) -> str:
-    found = result.environment
+    found = defaultdict(lambda: "unknown", result.environment)  # an older ganzoo may have recorded less
     threads = "" if found["device"].startswith("NVIDIA") else f", {found['threads']} thread(s) a run"
     return (
         f"{found['device']}{threads}, {found['precision']}, {found['mode']}; torch {found['torch']}, "
