@@ -93,6 +93,21 @@ class Remembers(Trick[NoParams]):
         return {"drift": drift.square()}
 
 
+class RemembersTwice(Trick[NoParams]):
+    """A trick that puts a new tensor in the place of the one before twice: the last may lie where the first did."""
+
+    def __init__(self, params):
+        super().__init__(params)
+        self.mean = torch.zeros(())
+
+    def discriminator(self, step):
+        logits = step.judge(step.real).logits
+        drift = logits.mean() - self.mean
+        for factor in (0.9, 1.1):
+            self.mean = factor * logits.detach().mean()
+        return {"drift": drift.square()}
+
+
 class Breaks(Lazy):
     """A trick that fails at the third step."""
 
@@ -158,6 +173,7 @@ def agreed(trick, tell, steps) -> Trainer:
         (Asks, {"discriminator": True, "generator": False}),
         (Queue, {"discriminator": False, "generator": False}),
         (Remembers, {"discriminator": False, "generator": True}),
+        (RemembersTwice, {"discriminator": False, "generator": True}),
     ],
 )
 def test_losses_that_the_compiler_would_misread_are_not_compiled(trick, fits, double):

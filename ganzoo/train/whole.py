@@ -12,6 +12,7 @@ from torch import Tensor
 from ganzoo.api import Player
 from ganzoo.errors import one_line
 from ganzoo.train.apart import apart
+from ganzoo.train.capture import Same
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
@@ -113,7 +114,7 @@ def kept(value: Any, deep: int = 8) -> Hashable:
         return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
     if deep and isinstance(value, list | tuple | set | frozenset):
         return type(value), tuple(kept(each, deep - 1) for each in value)
-    return value if isinstance(value, int | float | str | bytes | None) else id(value)
+    return value if isinstance(value, int | float | str | bytes | None) else Same(value)
 
 
 def _reason(error: Exception) -> str:
