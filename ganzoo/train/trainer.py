@@ -95,9 +95,7 @@ class Trainer:
         self.latent_rng = generator(run.seed, "latents", device)
         self.rng = generator(run.seed, "losses and tricks", device)
         self.optimizers = {
-            player: make_optimizer(
-                recipe, self.modules[player].parameters(), recipe[f"{player}_lr"], compiled and compiled.called
-            )
+            player: make_optimizer(recipe, self.modules[player].parameters(), recipe[f"{player}_lr"], compiled)
             for player in PLAYERS
         }
         self.records = {
