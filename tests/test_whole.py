@@ -198,6 +198,29 @@ def test_what_a_trick_raises_is_its_own_and_not_the_compilers():
 
 
 @pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("number", [1, 4])  # a pass of the generator; a whole step of the discriminator
+def test_what_is_out_of_memory_is_not_carried_out_again(monkeypatch, number):
+    """Batch norms may have seen its batch by then, and would see it twice."""
+    calls: list[int] = []
+
+    def scarce(module, inputs):
+        found = aot_eager(module, inputs)
+
+        def call(*given):
+            calls.append(len(given))
+            if len(calls) == number:
+                raise torch.OutOfMemoryError("there is none left")
+            return found(*given)
+
+        return call
+
+    monkeypatch.setattr(passes, "inductor", scarce)
+    with pytest.raises(torch.OutOfMemoryError, match="none left"):
+        trained(made(COMPILED, CPU, pytest.fail), 2)
+    assert len(calls) == number
+
+
+@pytest.mark.usefixtures("traced")
 def test_a_step_that_is_compiled_leaves_nothing_but_its_terms_and_its_objective(monkeypatch):
     """Whatever else it returned would be kept, and its gradient would be zeros that are filled in and added."""
     outputs: list[int] = []

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 from ganzoo.api import Player
 from ganzoo.errors import one_line
@@ -48,6 +48,8 @@ class Whole:
         if self.fits.get(player) and not twice and not self.once.failed:
             try:
                 return self._compiled(terms_of, game, step, one)
+            except OutOfMemoryError:  # of what is compiled, and may have changed state by then
+                raise
             except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
                 failure, step.most_passes = error, None
         if player not in self.fits:
