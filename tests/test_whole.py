@@ -181,6 +181,18 @@ def test_losses_that_the_compiler_would_misread_are_not_compiled(trick, fits, do
 
 
 @pytest.mark.usefixtures("traced")
+def test_a_run_that_is_continued_has_no_first_step_again():
+    """Uncompiled, it would not end with the bits of one that was not stopped."""
+    whole, stopped, continued = (made(COMPILED, CPU, pytest.fail, loss="wgan-gp") for _ in range(3))
+    trained(stopped, 2)
+    continued.load_state_dict(stopped.state_dict())
+    assert continued.settled.fits == {"discriminator": False, "generator": True}
+    trained(whole, 4)
+    trained(continued, 2)
+    assert apart(whole, continued) == 0
+
+
+@pytest.mark.usefixtures("traced")
 def test_random_tricks_say_once_why_losses_are_not_compiled(double):
     told: list[str] = []
     eager, compiled = (made(mode, CPU, told.append, trick="diffaugment") for mode in (EAGER, COMPILED))
