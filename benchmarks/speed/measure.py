@@ -97,6 +97,7 @@ def main() -> None:
     turn = Turn(given.beside)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
             turn.share()
             if given.together:
                 by = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
@@ -169,7 +170,6 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, t
     Nobody else measures meanwhile, of those that share the turn; Ctrl-C is for those of them that are not warm then.
     """
     speeds: dict[Key, list[float]] = {}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, where it is ignored
     try:
         for key in found:
             speed(key)
