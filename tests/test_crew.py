@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import wait
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from filelock import FileLock
 
 import ganzoo
+from ganzoo.engine import crew as module
 from ganzoo.engine.crew import Crew
 from ganzoo.engine.job import Job
 from ganzoo.engine.messages import Event, Options, Task
@@ -49,6 +51,35 @@ def test_runs_side_by_side_end_with_the_numbers_that_they_have_alone(tmp_path):
         ((alone,), _, _) = carry_out(tmp_path / f"alone {run.seed}", run)
         for name in ("generator-last.safetensors", "metrics.jsonl", "samples.png"):
             assert (one / name).read_bytes() == (alone / name).read_bytes()
+
+
+class OnGPU:
+    """A GPU's generator, or its stream, of which only the place is known."""
+
+    device_index = 0
+
+    def graphsafe_set_state(self, other): ...
+
+    def graphsafe_get_state(self):
+        return self
+
+
+def test_on_a_gpu_the_processors_generator_is_each_runs_own_as_well(monkeypatch):
+    """A trick may draw from it on a GPU, too, as PyTorch's functions do that are not told of a device."""
+    own = torch.Generator
+    monkeypatch.setattr(module, "pick_device", lambda name: torch.device("cuda", 0))
+    monkeypatch.setattr(torch, "Generator", lambda device="cpu": own() if device == "cpu" else OnGPU())
+    for name, stand_in in {
+        "Stream": lambda device: OnGPU(), "stream": lambda one: nullcontext(), "default_generators": [OnGPU()],
+    }.items():  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    places = [module.Place(Options(device="cuda", data_root="", cache="")) for _ in range(2)]
+    drawn: list[list[float]] = [[], []]
+    for _ in range(3):
+        for place, numbers in zip(places, drawn, strict=True):
+            with place.taken():
+                numbers.append(torch.rand(()).item())
+    assert drawn[0] == drawn[1] and len(set(drawn[0])) == 3
 
 
 class Wobble(HFlip):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from equality import JOINED, LOSSES, STATEFUL, difference, made, trained
+from torch import nn
 
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
@@ -15,6 +16,7 @@ from ganzoo.data.batches import Batches
 from ganzoo.engine.crew import Crew, Place
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
+from ganzoo.train import passes
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.optimizer import CompiledAdam
 from ganzoo.zoo.tricks.hflip import HFlip
@@ -70,6 +72,24 @@ def test_compiled_and_captured_networks_give_the_numbers_of_eager(request_):
     assert difference(trained(made(EAGER, CUDA, **request_)), trained(one)) < 1e-5
     assert one.capture is not None and one.capture.graphs
     assert all(isinstance(optimizer, CompiledAdam) for optimizer in one.optimizers.values())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_products_in_bfloat16_are_those_of_float32_but_for_rounding():
+    """Of channels that are filled up to eight, or laid out as the weights' are, and of a single column."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 12, 4, 2, 1), nn.ConvTranspose2d(12, 3, 4, 2, 1), nn.Conv2d(3, 16, 1), nn.Flatten()]
+    network = nn.Sequential(*layers, nn.Linear(16**3, 1)).to(CUDA, memory_format=torch.channels_last)
+    x = torch.randn(8, 3, 16, 16, device=CUDA, requires_grad=True)
+
+    def carried_out(function):
+        y = function(x)
+        return y, *torch.autograd.grad(y.sum(), (x, *network.parameters()))
+
+    wanted = carried_out(network)
+    with torch.autocast("cuda", torch.bfloat16):
+        found = carried_out(passes.compiled(network))
+    assert max(((a - b).norm() / b.norm()).item() for a, b in zip(found, wanted, strict=True)) < 0.03
 
 
 def test_bfloat16_graphs_start_as_bfloat16_without():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, c
         measure.in_turn({"slow": None}, speed, 2, measure.Turn(""))
 
 
+def test_whose_time_is_up_when_it_is_warm_measures_all_the_same(measure, tmp_path):
+    """The others may still be getting warm: it is for these that the time is up."""
+    calls: list[str] = []
+
+    def speed(key):
+        calls.append(key)
+        if len(calls) > 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return float(len(calls))
+
+    turn, before = measure.Turn(str(tmp_path / "turn")), signal.getsignal(signal.SIGINT)
+    turn.share()
+    try:
+        assert measure.in_turn({"loop": None}, speed, 2, turn) == {"loop": [2.0, 3.0]}
+    except KeyboardInterrupt:
+        pytest.fail("it was interrupted")
+    finally:
+        signal.signal(signal.SIGINT, before)
+        os.close(turn.lock)
+
+
 def test_each_measures_alone_once_all_are_warm(measure, tmp_path):
     turns = [measure.Turn(str(tmp_path / "turn")) for _ in range(2)]
     order: list[int] = []
@@ -135,6 +157,17 @@ def test_each_measures_alone_once_all_are_warm(measure, tmp_path):
     for thread in threads:
         thread.join(5)
     assert sorted(order) == [0, 1]
+
+
+def test_of_the_memory_that_is_measured_little_is_for_terms(measure, monkeypatch):
+    import growth
+
+    made: list[tuple] = []
+    monkeypatch.setattr(growth, "Trainer", lambda *given: made.append(given))
+    monkeypatch.setattr(growth, "measured", lambda *given: (1.0, 0.0))
+    growth.of_side(32, torch.device("cuda"), "tf32", 1.0)
+    (rows,) = [one for one in made[0] if isinstance(one, int)]
+    assert 10_000 < rows < 50_000
 
 
 def test_the_operators_that_take_most_come_first(measure):

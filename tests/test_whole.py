@@ -93,6 +93,21 @@ class Remembers(Trick[NoParams]):
         return {"drift": drift.square()}
 
 
+class RemembersTwice(Trick[NoParams]):
+    """A trick that puts a new tensor in the place of the one before twice: the last may lie where the first did."""
+
+    def __init__(self, params):
+        super().__init__(params)
+        self.mean = torch.zeros(())
+
+    def discriminator(self, step):
+        logits = step.judge(step.real).logits
+        drift = logits.mean() - self.mean
+        for factor in (0.9, 1.1):
+            self.mean = factor * logits.detach().mean()
+        return {"drift": drift.square()}
+
+
 class Breaks(Lazy):
     """A trick that fails at the third step."""
 
@@ -158,10 +173,23 @@ def agreed(trick, tell, steps) -> Trainer:
         (Asks, {"discriminator": True, "generator": False}),
         (Queue, {"discriminator": False, "generator": False}),
         (Remembers, {"discriminator": False, "generator": True}),
+        (RemembersTwice, {"discriminator": False, "generator": True}),
     ],
 )
 def test_losses_that_the_compiler_would_misread_are_not_compiled(trick, fits, double):
     assert agreed(trick, pytest.fail, 5).settled.fits == fits
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_run_that_is_continued_has_no_first_step_again():
+    """Uncompiled, it would not end with the bits of one that was not stopped."""
+    whole, stopped, continued = (made(COMPILED, CPU, pytest.fail, loss="wgan-gp") for _ in range(3))
+    trained(stopped, 2)
+    continued.load_state_dict(stopped.state_dict())
+    assert continued.settled.fits == {"discriminator": False, "generator": True}
+    trained(whole, 4)
+    trained(continued, 2)
+    assert apart(whole, continued) == 0
 
 
 @pytest.mark.usefixtures("traced")
@@ -179,6 +207,29 @@ def test_what_a_trick_raises_is_its_own_and_not_the_compilers():
     with pytest.raises(LookupError, match="nothing there"):
         trained(one, 4)
     assert one.number == 2
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("number", [1, 4])  # a pass of the generator; a whole step of the discriminator
+def test_what_is_out_of_memory_is_not_carried_out_again(monkeypatch, number):
+    """Batch norms may have seen its batch by then, and would see it twice."""
+    calls: list[int] = []
+
+    def scarce(module, inputs):
+        found = aot_eager(module, inputs)
+
+        def call(*given):
+            calls.append(len(given))
+            if len(calls) == number:
+                raise torch.OutOfMemoryError("there is none left")
+            return found(*given)
+
+        return call
+
+    monkeypatch.setattr(passes, "inductor", scarce)
+    with pytest.raises(torch.OutOfMemoryError, match="none left"):
+        trained(made(COMPILED, CPU, pytest.fail), 2)
+    assert len(calls) == number
 
 
 @pytest.mark.usefixtures("traced")

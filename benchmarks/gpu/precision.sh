@@ -3,7 +3,7 @@
 set -euo pipefail
 source benchmarks/gpu/setup.sh
 for precision in bf16 tf32 fp32; do # float32 is the slowest, and runs side by side end together
-  limit=$([ "$precision" = fp32 ] && echo 250 || echo 150)
+  limit=$([ "$precision" = fp32 ] && echo 220 || echo 140)
   JOBS=10 grid "$limit" "$precision" benchmarks/precision/suite.toml --dataset mnist --data-root "$DATA" --steps 1500 \
     --precision "$precision"
 done

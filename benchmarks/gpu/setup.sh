@@ -15,9 +15,9 @@ fi
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
 date -u
 
-# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA; after so long it has 40 s to measure what is warm.
+# speed SECONDS SCRIPT [FLAGS]: run a script of benchmarks/speed on CUDA; after so long it has a minute to measure what is warm.
 speed() {
-  (cd benchmarks/speed && timeout --foreground -s INT -k 40 "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
+  (cd benchmarks/speed && timeout --foreground -s INT -k 60 "$1" python3 -W ignore "$2" --device cuda "${@:3}" 2>&1 | tee -a "$OUT/speed.md") || true
   date -u
 }
 

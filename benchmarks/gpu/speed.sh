@@ -3,7 +3,7 @@
 # compile at once, and each measures alone.
 set -euo pipefail
 source benchmarks/gpu/setup.sh
-limit=${1:-240}
+limit=${1:-220}
 beside "$limit" 1 --only dcgan --modes eager,graph,compiled --kernels 30 &
 beside "$limit" 2 --only dcgan --batch 512 --modes "graph,compiled bfloat16" &
 beside "$limit" 3 --only dcgan --modes "graph bfloat16,compiled bfloat16" --together 1,8 &

@@ -30,6 +30,8 @@ from ganzoo.train.trainer import Trainer
 BATCH = 64
 COUNT = 1024
 """Images to train on: noise."""
+FASTEST = 10**4
+"""Steps that a GPU takes in a second at most. A million would have as much memory for their terms as `dcgan` takes."""
 
 
 def main() -> None:
@@ -66,7 +68,7 @@ def of_side(side: int, device: torch.device, precision: str, seconds: float) -> 
     execution = choose("auto", precision, device)
     if device.type == "cpu":
         return of_processes(Grid((run,), execution, pixels), seconds)
-    return measured(Trainer(run, Images(pixels, None), device, 10**6, execution, print), device, seconds)
+    return measured(Trainer(run, Images(pixels, None), device, most_steps(seconds), execution, print), device, seconds)
 
 
 def of_runs(runs: int, device: torch.device, precision: str, seconds: float) -> tuple[float, float]:
@@ -74,7 +76,12 @@ def of_runs(runs: int, device: torch.device, precision: str, seconds: float) -> 
     planned, execution = plan(Case("dcgan", "bce"), BATCH, runs), choose("auto", precision, device)
     if device.type == "cpu":
         return of_processes(Grid(planned, execution, noise()), seconds)
-    return measured(Together(planned, execution, device), device, seconds)
+    return measured(Together(planned, execution, device, most_steps(seconds)), device, seconds)
+
+
+def most_steps(seconds: float) -> int:
+    """Return how many steps a GPU takes at most while it is measured."""
+    return FASTEST * (1 + int(seconds))
 
 
 def of_processes(grid: Grid, seconds: float) -> tuple[float, float]:

@@ -57,6 +57,11 @@ class Turn:
         """Share a file's lock with the others; with none for an empty name."""
         self.lock = os.open(file, os.O_CREAT | os.O_WRONLY) if file else None  # open to the end
 
+    @property
+    def shared(self) -> bool:
+        """Whether others may be getting warm."""
+        return self.lock is not None
+
     def share(self) -> None:
         """Begin to get warm, beside others that do."""
         if self.lock is not None:

@@ -89,7 +89,6 @@ def main() -> None:
     )
     parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
     given = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, where it is ignored
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
     if given.narrow:
@@ -98,6 +97,7 @@ def main() -> None:
     turn = Turn(given.beside)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
             turn.share()
             if given.together:
                 by = ways(device, tuple(given.modes.split(",")), ("graph", "compiled"))
@@ -167,7 +167,7 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
 def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, turn: Turn) -> dict[Key, list[float]]:
     """Measure each in turn, after a round that warms up; Ctrl-C in that round leaves out what is not yet warm.
 
-    Nobody else measures meanwhile, of those that share the turn.
+    Nobody else measures meanwhile, of those that share the turn; Ctrl-C is for those of them that are not warm then.
     """
     speeds: dict[Key, list[float]] = {}
     try:
@@ -181,6 +181,8 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, t
         print(f"interrupted; left out: {', '.join(map(str, left))}\n", flush=True)
         for key in left:
             del found[key]
+    if turn.shared:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     turn.take()
     for _ in range(rounds):
         for key, of in speeds.items():
@@ -226,14 +228,15 @@ def table(
 class Together:
     """Several runs on one GPU, a step of each in turn."""
 
-    def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device) -> None:
+    def __init__(self, runs: Sequence[Run], execution: Execution, device: torch.device, steps: int = 10**6) -> None:
+        """Prepare so many steps at most: each has a row of memory for its terms."""
         options = Options(device=device.type, data_root="", cache="")
         images = Images(noise(), None)
         self.runs: list[tuple[Place, Trainer]] = []
         for run in runs:
             place = Place(options)
             with place.taken():
-                self.runs.append((place, Trainer(run, images, device, 10**6, execution, print)))
+                self.runs.append((place, Trainer(run, images, device, steps, execution, print)))
 
     def step(self) -> None:
         """Train one generator step of each."""

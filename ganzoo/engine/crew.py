@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -98,28 +98,29 @@ def _taken(lock: BaseFileLock) -> bool:
 
 
 class Place:
-    """Where a run's turns take place: its own state of PyTorch's random generator, and on a GPU its own stream."""
+    """Where a run's turns take place: its own states of PyTorch's random generators, and on a GPU its own stream."""
 
     def __init__(self, options: Options) -> None:
         self.device = pick_device(options.device)
+        self.random = torch.Generator()
         if self.device.type == "cuda":
             self.stream = torch.cuda.Stream(self.device)
-            self.random = torch.Generator(self.device)
-        else:
-            self.random = torch.Generator()
+            self.random_on_gpu = torch.Generator(self.device)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Take the place for a turn."""
-        if self.device.type != "cuda":
-            torch.set_rng_state(self.random.get_state())
-            try:
+        torch.set_rng_state(self.random.get_state())
+        try:
+            with self._taken_on_gpu() if self.device.type == "cuda" else nullcontext():
                 yield
-            finally:
-                self.random.set_state(torch.get_rng_state())
-            return
+        finally:
+            self.random.set_state(torch.get_rng_state())
+
+    @contextmanager
+    def _taken_on_gpu(self) -> Iterator[None]:
         shared = torch.cuda.default_generators[self.stream.device_index]
-        shared.graphsafe_set_state(self.random)
+        shared.graphsafe_set_state(self.random_on_gpu)
         with torch.cuda.stream(self.stream):
             yield
-        self.random = shared.graphsafe_get_state()
+        self.random_on_gpu = shared.graphsafe_get_state()

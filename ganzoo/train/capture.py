@@ -45,15 +45,18 @@ def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hash
 
 @dataclass(frozen=True, eq=False)
 class Same:
-    """A tensor, equal to itself alone: a graph knows the memory that it was captured with, and no other."""
+    """A tensor, or another object, equal to itself alone: a graph knows the memory that it was captured with, no other.
 
-    tensor: Tensor
+    It is kept, so that none that comes later has its address.
+    """
+
+    value: object
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.tensor is other.tensor
+        return isinstance(other, Same) and self.value is other.value
 
     def __hash__(self) -> int:
-        return id(self.tensor)
+        return id(self.value)
 
 
 class Unknown(int):

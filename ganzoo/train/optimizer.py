@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,25 +11,23 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from ganzoo.api import Player, Rates
-
-Called = Callable[..., None]
-"""Calls a function, compiled, with what follows."""
+from ganzoo.train.passes import Compiled
 
 
 def make_optimizer(
-    recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float, called: Called | None = None
+    recipe: Mapping[str, Any], parameters: Iterable[Parameter], lr: float, once: Compiled | None = None
 ) -> torch.optim.Optimizer:
     """Return the optimiser that the recipe names: adam, rmsprop or sgd.
 
     On a GPU its state and, where PyTorch can, its learning rate are tensors, so that a captured step sees them change;
-    and `called`, if given, calls what adam compiles there.
+    and `once`, if given, compiles adam there.
     """
     parameters = list(parameters)
     on_gpu = parameters[0].is_cuda
     rate = torch.tensor(lr, dtype=torch.float32, device=parameters[0].device) if on_gpu else lr
     if recipe["optimizer"] == "adam":
         betas = (float(recipe["beta1"]), float(recipe["beta2"]))
-        make = partial(CompiledAdam, called) if called and on_gpu else torch.optim.Adam
+        make = partial(CompiledAdam, once) if once and on_gpu else torch.optim.Adam
         return make(parameters, lr=rate, betas=betas, fused=True, capturable=on_gpu)
     if recipe["optimizer"] == "rmsprop":
         return torch.optim.RMSprop(parameters, lr=rate, capturable=on_gpu)
@@ -39,23 +37,24 @@ def make_optimizer(
 class CompiledAdam(torch.optim.Adam):
     """Adam in a kernel or two of its own: PyTorch's gives 65,536 weights to a processor, and leaves most without."""
 
-    def __init__(self, called: Called, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, once: Compiled, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.called = called
+        self.once = once
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Carry out a step: the first, which makes the state, and those at betas that came later by PyTorch's own."""
+        """Carry out a step: the first, at other betas, and where compiling has failed, by PyTorch's own."""
         groups = [[one for one in group["params"] if one.grad is not None] for group in self.param_groups]
         known = all(self.state.get(one) for weights in groups for one in weights)
-        if not known or any(group["betas"] != self.defaults["betas"] for group in self.param_groups):
+        other = any(group["betas"] != self.defaults["betas"] for group in self.param_groups)
+        if not known or other or self.once.failed:
             super().step()
             return
         for group, weights in zip(self.param_groups, groups, strict=True):
             kept = [[self.state[one][name] for one in weights] for name in ("step", "exp_avg", "exp_avg_sq")]
             gradients = [one.grad for one in weights]
             if weights:
-                self.called(adam, weights, gradients, *kept, group["lr"], *group["betas"], group["eps"])
+                self.once.called(adam, weights, gradients, *kept, group["lr"], *group["betas"], group["eps"])
 
 
 def adam(

@@ -143,6 +143,8 @@ class Compiled:
             self.compiled[function] = compiled(function)
         try:
             return self.compiled[function](*among, **named)
+        except torch.OutOfMemoryError:  # of what is compiled, and may have changed state by then
+            raise
         except Exception as error:  # no compiler, or whatever a network does that it cannot follow
             result = function(*among, **named)
             self.failed = True

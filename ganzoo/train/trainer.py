@@ -78,11 +78,11 @@ class Trainer:
         self.game = build_game(run, device)
         execution = self.execution = checked(execution, self.game, tell)
         self.game.bf16 = execution.bf16
-        self.settled: Callable[[TermsOf, Game, PlayerStep, Tensor], Settled] = settled
-        compiled = None
+        self.whole = compiled = None
         if execution.compiled:
             self.game.once = compiled = Compiled(tell)
-            self.settled = Whole(compiled, tell)
+            self.whole = Whole(compiled, tell)
+        self.settled: Callable[[TermsOf, Game, PlayerStep, Tensor], Settled] = self.whole or settled
         self.modules = {player: self.game.modules(player) for player in PLAYERS}
         if execution.channels_last:
             for modules in self.modules.values():
@@ -95,9 +95,7 @@ class Trainer:
         self.latent_rng = generator(run.seed, "latents", device)
         self.rng = generator(run.seed, "losses and tricks", device)
         self.optimizers = {
-            player: make_optimizer(
-                recipe, self.modules[player].parameters(), recipe[f"{player}_lr"], compiled and compiled.called
-            )
+            player: make_optimizer(recipe, self.modules[player].parameters(), recipe[f"{player}_lr"], compiled)
             for player in PLAYERS
         }
         self.records = {
@@ -212,6 +210,7 @@ class Trainer:
             "optimizers": {player: self.optimizers[player].state_dict() for player in PLAYERS},
             "records": {player: self.records[player].state_dict() for player in PLAYERS},
             "tricks": [trick.state_dict() for _, trick in self.game.tricks],
+            "compiled": dict(self.whole.fits) if self.whole else {},
             "rng": {
                 "latents": self.latent_rng.get_state(),
                 "noise": self.rng.get_state(),
@@ -227,6 +226,8 @@ class Trainer:
             self.records[player].load_state_dict(state["records"][player])
         for (_, trick), kept in zip(self.game.tricks, state["tricks"], strict=True):
             trick.load_state_dict(kept)
+        if self.whole:
+            self.whole.fits.update(state.get("compiled", {}))  # which a checkpoint of an earlier version does not have
         self.latent_rng.set_state(state["rng"]["latents"].cpu())
         self.rng.set_state(state["rng"]["noise"].cpu())
         torch.set_rng_state(state["rng"]["global"]["cpu"].cpu())

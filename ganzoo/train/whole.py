@@ -7,11 +7,12 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 from ganzoo.api import Player
 from ganzoo.errors import one_line
 from ganzoo.train.apart import apart
+from ganzoo.train.capture import Same
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
@@ -47,6 +48,8 @@ class Whole:
         if self.fits.get(player) and not twice and not self.once.failed:
             try:
                 return self._compiled(terms_of, game, step, one)
+            except OutOfMemoryError:  # of what is compiled, and may have changed state by then
+                raise
             except Exception as error:  # whatever a loss or a trick does that the compiler cannot follow
                 failure, step.most_passes = error, None
         if player not in self.fits:
@@ -113,7 +116,7 @@ def kept(value: Any, deep: int = 8) -> Hashable:
         return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
     if deep and isinstance(value, list | tuple | set | frozenset):
         return type(value), tuple(kept(each, deep - 1) for each in value)
-    return value if isinstance(value, int | float | str | bytes | None) else id(value)
+    return value if isinstance(value, int | float | str | bytes | None) else Same(value)
 
 
 def _reason(error: Exception) -> str:
