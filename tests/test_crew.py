@@ -137,7 +137,13 @@ def test_what_a_kill_left_in_the_middle_of_a_write_is_removed(tmp_path):
     assert {file.name for file in folder.iterdir() if file.name.startswith(".")} == {".lock"}
 
 
-@pytest.mark.parametrize(("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True)])
+class Panic(BaseException):
+    """As an extension in Rust raises it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(GanzooError("no such thing"), False), (ZeroDivisionError("oh"), True), (Panic("oh"), True)]
+)
 def test_a_run_that_fails_stops_no_other(tmp_path, monkeypatch, error, kept):
     play = Trainer.play
 

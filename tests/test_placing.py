@@ -142,6 +142,7 @@ def test_a_line_that_a_full_disk_cut_within_a_letter_is_passed_over(tmp_path):
     [
         (OSError("no queue"), "engine script: start raised OSError: no queue"),
         ([OSError("no network")], "engine script: poll raised OSError: no network"),
+        ([GeneratorExit("gone")], "engine script: poll raised GeneratorExit: gone"),
         ([EngineError("the queue is closed")], "engine script: the queue is closed"),
         (["done"], "engine script: poll gave 'done', neither None nor an exit code"),
     ],
@@ -250,8 +251,16 @@ def test_a_jobs_shell_line_is_the_job_whatever_its_words_are(tmp_path: Path):
 )
 def test_here_a_run_has_a_core_and_runs_on_a_gpu_share_a_process(monkeypatch, device, asked, capacity: Capacity):
     monkeypatch.setattr("ganzoo.zoo.engines.local.cores", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert Local(NoParams()).capacity(device, asked) == capacity
     assert cores() >= 1
+
+
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("8", 4), ("2,1", 2), ("0", 4), ("many", 4), ("", 4)])
+def test_here_a_run_has_no_more_threads_than_the_user_lets_it_have(monkeypatch, given: str, threads: int):
+    monkeypatch.setattr("ganzoo.zoo.engines.local.cores", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert Local(NoParams()).capacity("cpu", 1) == Capacity(jobs=1, runs=1, threads=threads)
 
 
 def test_an_engine_that_does_not_say_how_starts_nothing():

@@ -97,10 +97,10 @@ def test_whatever_changes_a_reference_is_part_of_its_key(tmp_path, change):
 @pytest.mark.parametrize(("own", "count"), [("ganzoo-core", 1), ("another distribution", 2)])
 def test_a_reference_is_of_a_plugins_feature_network_as_its_code_is_now(tmp_path, monkeypatch, own, count):
     """As somebody has it who is writing one: the same version, weights and resizing. Our own has its VERSION."""
-    monkeypatch.setattr("ganzoo.evaluate.reference.CORE", own)
+    monkeypatch.setattr("ganzoo.registry.provenance.CORE", own)
     for content in ("1" * 64, "2" * 64):
         hashes = {"ganzoo-core 0.1.0": content}
-        monkeypatch.setattr("ganzoo.evaluate.reference.provenance", lambda names, found=hashes: found)
+        monkeypatch.setattr("ganzoo.registry.provenance.provenance", lambda names, found=hashes: found)
         refer(tmp_path)
     assert len(list(tmp_path.glob("references/*.npz"))) == count
 

@@ -224,6 +224,7 @@ def test_runs_that_diverge_or_fail_stay_in_the_table_and_out_of_the_mean(tmp_pat
     text = dict(zip(header(summary.tables[0]), cells(summary.tables[0])[0], strict=True))
     assert (text["n"], text["failed"]) == ("2", "2/4")
     assert text["remarks"] == "; ".join(["best at step 800, 800", *row.failures])
+    assert "Failed runs are in no mean: a row that has any may look better than it is." in notes(summary)
 
 
 def test_rows_say_how_many_checkpoints_the_best_is_of_where_that_differs(tmp_path: Path) -> None:
@@ -588,7 +589,26 @@ def test_the_two_protocols_of_inception_never_share_a_name() -> None:
     assert (ours.title(fid), theirs.title(fid)) == ("FID", "FID (protocol=tf-compat)")
     plugin = msgspec.structs.replace(ours, extractor="clean-inception", resize="antialiased")
     assert plugin.title(fid) == "FID (clean-inception)"
+    namesake = msgspec.structs.replace(ours, extractor_code="ganzoo-eyes 1.0 (sha256 12345678)")
+    assert namesake.title(fid) == "FID (inception)"
     assert ours.fingerprint != theirs.fingerprint
+
+
+def test_scores_of_two_versions_of_a_plugins_feature_network_are_not_ranked_together() -> None:
+    """Which may have the same weights; what is done with them is in its code."""
+    first, second = (
+        msgspec.structs.replace(PROTOCOL, extractor_code=f"ganzoo-eyes 1.0 (sha256 {content})")
+        for content in ("12345678", "87654321")
+    )
+    assert len({PROTOCOL.fingerprint, first.fingerprint, second.fingerprint}) == 3
+    assert "(sha256 eeeeeeee; none; code of ganzoo-eyes 1.0 (sha256 12345678))" in first.describe(("fid",))
+    assert first.differences(second) == [
+        "extractor_code (ganzoo-eyes 1.0 (sha256 12345678) / ganzoo-eyes 1.0 (sha256 87654321))"
+    ]
+
+
+def test_the_fingerprints_of_tables_that_were_published_stay() -> None:
+    assert PROTOCOL.fingerprint == "40378cc4"
 
 
 def test_precisions_are_compared_as_far_as_their_grids_came(tmp_path, monkeypatch, capsys):

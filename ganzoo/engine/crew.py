@@ -75,7 +75,9 @@ class Crew:
             self.interrupted = True
         except GanzooError as error:
             self._tell(number, failure(error))
-        except (Exception, SystemExit) as error:  # a component may raise anything; the run fails and the grid goes on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a component may raise anything; the run fails and the grid goes on
             file = self.folders[number] / "error.txt"
             with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
                 file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")

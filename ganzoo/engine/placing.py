@@ -61,7 +61,9 @@ class Placer:
             yield
         except GanzooError as error:  # whose words are for users
             raise EngineError(f"engine {self.name}: {error}") from error
-        except (Exception, SystemExit) as error:  # a stranger's method may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's method may raise anything
             raise EngineError(f"engine {self.name}: {what} raised {one_line(error)}") from error
 
     def capacity(self, device: Device, asked: int | None) -> Capacity:

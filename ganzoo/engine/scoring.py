@@ -14,6 +14,7 @@ from ganzoo.planning.choice import part
 from ganzoo.planning.extractor import Own, check_sight, choose_scorer
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target
+from ganzoo.registry.provenance import code_of
 from ganzoo.results.comparison import Comparison
 
 
@@ -46,7 +47,8 @@ def score_pictures(
     place = pick_device(device)
     use_float32()
     network = build_target(chosen.component)(chosen.params).to(place)
-    return compare(pictures, reals, network, part(chosen).label, names, place, tell)
+    whose = part(chosen)
+    return compare(pictures, reals, network, whose.label, code_of(whose.distribution), names, place, tell)
 
 
 def _scorer(

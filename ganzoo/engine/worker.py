@@ -65,7 +65,9 @@ def _carry_out(task: Task, tell: Callable[[Event], None], stop: Stop) -> int:
         return INTERRUPTED
     except GanzooError as error:
         code, event = REFUSED, failure(error)
-    except (Exception, SystemExit) as error:  # a component may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a component may raise anything
         code, event = FAILED, failure(error)
     for number in range(len(task.runs) if task.kind == "run" else 1):  # it was none of a run's own
         tell(msgspec.structs.replace(event, run=number))

@@ -39,6 +39,7 @@ def compare(
     reals: Pictures | Statistics,
     extractor: Extractor,
     name: str,
+    code: str,
     metrics: tuple[str, ...],
     device: torch.device,
     tell: Tell,
@@ -52,6 +53,7 @@ def compare(
         reals: what they are compared with.
         extractor: the feature network, on the device.
         name: of the network.
+        code: the plugin that it comes from, if any, as in `Protocol.extractor_code`.
         metrics: names of the metrics.
         device: where the network is.
         tell: is told of progress.
@@ -84,6 +86,7 @@ def compare(
         floor=f"{known.floor.count:,} of them, held out, against the others" if known.floor else "unknown",
         extractor=name,
         extractor_sha256=extractor.sha256,
+        extractor_code=code,
         resize=extractor.resize,
         dimension=dimension,
         classes=seen[0].classes,

@@ -29,6 +29,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """Where the held-out real images come from."""
     extractor: str
     extractor_sha256: str
+    """Of its weights."""
+    extractor_code: str = ""
+    """The plugin that the extractor comes from, with version and content hash; empty for ganzoo's own."""
     resize: str
     dimension: int
     """Of the features."""
@@ -49,8 +52,10 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
 
         Its name may hold a path of this machine; the hash of its content is what counts.
         """
-        nameless = msgspec.structs.replace(self, dataset="")
-        return hashlib.sha256(msgspec.json.encode(nameless, order="deterministic")).hexdigest()[:8]
+        values = msgspec.structs.asdict(self) | {"dataset": ""}
+        if not self.extractor_code:  # which protocols had no word for, when all extractors were ganzoo's own
+            del values["extractor_code"]
+        return hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:8]
 
     @property
     def canonical(self) -> bool:
@@ -69,7 +74,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         if not self.canonical:
             return f"{column.renamed}-{self.extractor.partition(':')[0]}"
         name, _, parameters = self.extractor.partition(":")
-        variant = parameters if name == INCEPTION_2015 else self.extractor
+        variant = parameters if name == INCEPTION_2015 and not self.extractor_code else self.extractor
         return f"{column.name} ({variant})" if variant else column.name
 
     def differences(self, other: Protocol) -> list[str]:
@@ -88,10 +93,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
             "prdc": f"precision, recall, density, coverage: {self.neighbours}",
             "fid-infinity": f"extrapolated distance: {self.infinity}",
         }
+        code = f"; code of {self.extractor_code}" if self.extractor_code else ""
         return "; ".join([
             f"{self.samples:,} generated images ({self.generator}), {self.quantisation}, against {self.reference} "
             f"of {self.dataset} ({self.reference_count:,} images) in the {self.dimension:,} features of "
-            f"{self.extractor} (sha256 {self.extractor_sha256[:8]}; {self.resize})",
+            f"{self.extractor} (sha256 {self.extractor_sha256[:8]}; {self.resize}{code})",
             *(setting for name, setting in settings.items() if name in metrics),
             f"floor: {self.floor}; best: {self.best}; fingerprint {self.fingerprint}",
         ])  # fmt: skip

@@ -23,7 +23,7 @@ from ganzoo.evaluate.moments import Moments
 from ganzoo.evaluate.protocol import POINTS, UINT8, Protocol
 from ganzoo.evaluate.scorer import Evidence, extract, real_batches, score, with_radii
 from ganzoo.planning.run import Evaluation
-from ganzoo.registry.provenance import CORE, provenance
+from ganzoo.registry.provenance import code_of
 from ganzoo.train.seeds import derive
 
 VERSION = 3
@@ -85,6 +85,7 @@ def make_protocol(data: Dataset, extractor: Extractor, evaluation: Evaluation, d
         floor=f"{held_out:,} real images, {source}{fewer if held_out < count else ''}",
         extractor=evaluation.extractor.label,
         extractor_sha256=extractor.sha256,
+        extractor_code=code_of(evaluation.extractor.distribution),
         resize=extractor.resize,
         dimension=seen.features.shape[1],
         classes=0 if seen.logits is None else seen.logits.shape[1],
@@ -101,9 +102,7 @@ def _held_out(data: Dataset, count: int) -> tuple[int, bool]:
 
 
 def _key(protocol: Protocol, evaluation: Evaluation) -> str:
-    whose = evaluation.extractor.distribution
-    code = {} if whose == CORE else provenance([whose])  # the weights' hash does not say what is done with them
-    causes = [VERSION, protocol, sorted(evaluation.metrics), code]
+    causes = [VERSION, protocol, sorted(evaluation.metrics)]
     return hashlib.sha256(msgspec.json.encode(causes, order="deterministic")).hexdigest()[:24]
 
 

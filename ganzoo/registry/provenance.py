@@ -26,6 +26,13 @@ def provenance(distributions: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def code_of(distribution: str) -> str:
+    """Return a plugin's name, version and the start of its content hash; nothing of ganzoo's own distribution."""
+    if distribution == CORE:
+        return ""
+    return ", ".join(f"{name} (sha256 {sha256[:8]})" for name, sha256 in provenance([distribution]).items())
+
+
 def _packages(components: Iterable[Component]) -> list[str]:
     """Return the top-level packages and modules that the specs and targets of components lie in."""
     named = {one.entry for one in components} | {one.spec.target for one in components if one.spec}

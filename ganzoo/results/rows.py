@@ -85,7 +85,7 @@ class Row:
     published: Published | None = None
     """What others printed of the same combination."""
     p: float | None = None
-    """That the first row is no better, by the table's first column; None for that row, and where n is 1."""
+    """Of the first row against this one, by the table's first column; None for the first, and where n is 1."""
 
     @property
     def failure_rate(self) -> float:

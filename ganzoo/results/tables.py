@@ -125,6 +125,8 @@ def _short(count: int) -> str:
 def notes(summary: Summary) -> list[str]:
     """Return what must be read with the numbers: spread, tests, protocol, hardware, what is missing."""
     found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."] * bool(summary.tables)
+    if any(row.failures and row.done for row in summary.rows):
+        found.append("Failed runs are in no mean: a row that has any may look better than it is.")
     found += [_test_note(table) for table in summary.tables[:1] if any(map(_tested, summary.tables))]
     for table in summary.tables:
         if table.protocol:
@@ -144,8 +146,8 @@ def notes(summary: Summary) -> list[str]:
 
 def _test_note(table: Table) -> str:
     return (
-        f"p: that a row equals the first in its last checkpoint's {table.title(table.columns[0])}; Welch's t-test over "
-        f"seeds, Holm-corrected over all pairs of rows; * below {LEVEL}."
+        f"p: of each row against the first, by {table.title(table.columns[0])} of the last checkpoint; Welch's t-test "
+        f"over seeds, Holm-corrected over all pairs of rows; * below {LEVEL}."
     )
 
 

@@ -15,6 +15,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def most_threads() -> int:
+    """Return how many threads a run may have: those of OMP_NUM_THREADS where that is set, else one a core."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdecimal() and int(asked) else cores()
+
+
 class Local(Engine[NoParams]):
     """On a CPU a process a run, and the cores shared among them; on a GPU one process for the runs that share it."""
 
@@ -23,7 +29,7 @@ class Local(Engine[NoParams]):
         on_gpu = device == "cuda"
         # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
         runs = asked or (1 if on_gpu else cores())
-        threads = max(1, cores() // runs)
+        threads = max(1, min(most_threads(), cores() // runs))
         # Only runs in one process compute at once on a GPU
         return Capacity(jobs=1, runs=runs, threads=threads) if on_gpu else Capacity(jobs=runs, threads=threads)
 
