@@ -3,8 +3,8 @@
 set -euo pipefail
 load=${1:?which load of data: none, cifar10-1, cifar10-2 or mnist}
 data=${2:-../shared/data}
-mkdir -p .git/info
-grep -qxs '/.carry/' .git/info/exclude || echo '/.carry/' >>.git/info/exclude
+exclude=$(git rev-parse --git-path info/exclude) && mkdir -p "$(dirname "$exclude")"
+grep -qxs '/.carry/' "$exclude" || echo '/.carry/' >>"$exclude"
 rm -rf .carry && mkdir -p .carry/data
 if [ "$load" != cifar10-2 ]; then # which comes after cifar10-1, to a machine that has the wheels
   python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
