@@ -10,7 +10,7 @@ import pytest
 import ganzoo
 from ganzoo.engine.errands import Placed
 from ganzoo.engine.messages import Event
-from ganzoo.engine.watch import Bars
+from ganzoo.engine.watch import Bars, Lines
 
 
 def test_square_brackets_in_a_name_are_no_markup_of_a_bar(
@@ -37,3 +37,43 @@ def test_runs_that_share_a_name_have_a_bar_each() -> None:
         watcher.event(short, Event(kind="finished"))
         watcher.event(long, Event(kind="progress", step=7))
         assert [(task.total, task.completed) for task in watcher.progress.tasks] == [(9, 7)]
+
+
+def test_it_is_told_how_far_a_grid_is_and_how_long_the_rest_takes(monkeypatch, capsys) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    runs = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": 100}, seeds=4).runs
+    first, second, third, fourth = (Placed(run, Path(str(run.seed))) for run in runs)
+    watcher = Lines()
+    watcher.begin([first, second, third, fourth], 0, 2, "cpu")
+    watcher.event(first, Event(kind="started"))
+    watcher.event(second, Event(kind="started", step=50))
+    now = 600.0
+    watcher.event(first, Event(kind="finished", step=100))
+    watcher.event(third, Event(kind="error", error="ValueError", text="no"))
+    watcher.event(fourth, Event(kind="finished", step=100, values={"status": "done"}))
+    watcher.event(second, Event(kind="finished", step=100))
+    assert [line.partition("(")[2] for line in capsys.readouterr().out.splitlines() if "(" in line] == [
+        "1 of 4 runs, about 25 min left)",  # 100 steps in 600 s; 50, 100 and 100 are left
+        "2 of 4 runs, about 15 min left)",  # of a run that failed no steps are left
+        "3 of 4 runs, about 2 min left)",
+        "4 of 4 runs)",
+    ]
+
+
+def test_a_grid_of_one_run_says_nothing_of_others(capsys) -> None:
+    one = Placed(ganzoo.plan(model="mlp", loss="bce").runs[0], Path("0"))
+    watcher = Lines()
+    watcher.begin([one], 0, 1, "cpu")
+    watcher.event(one, Event(kind="finished", step=1000))
+    assert capsys.readouterr().out.splitlines()[-1] == "mlp + bce, seed 0: done"
+
+
+def test_a_bar_shows_the_steps_of_all_runs() -> None:
+    first, second = (Placed(run, Path(str(run.seed))) for run in ganzoo.plan(model="mlp", loss="bce", seeds=2).runs)
+    with Bars() as watcher:
+        watcher.begin([first, second], 0, 2, "cpu")
+        watcher.event(first, Event(kind="started"))
+        watcher.event(first, Event(kind="progress", step=300))
+        bars = [(task.description, task.completed, task.total) for task in watcher.progress.tasks]
+    assert bars == [("all runs", 300, 2000), ("mlp + bce, seed 0", 300, 1000)]

@@ -20,6 +20,43 @@ PLAIN_SECONDS = 15.0
 """The least time between two progress lines of a run when piped."""
 
 
+class Pace:
+    """How far the runs of a grid are, all together, and how long the rest may take."""
+
+    def __init__(self, todo: Sequence[Placed]) -> None:
+        self.runs, self.ended = len(todo), 0
+        self._total = {one.run.id: one.run.recipe["steps"] for one in todo}
+        self._taken = dict.fromkeys(self._total, 0)
+        self._before, self._began = 0, time.monotonic()
+
+    def heard(self, run: Run, event: Event) -> None:
+        """Take in what a run tells; one that ends early has no more steps to take."""
+        self._taken[run.id] = max(self._taken[run.id], event.step)
+        if event.kind == "started":
+            self._before += event.step  # which took their time before
+        elif event.kind in ("finished", "error"):
+            self.ended += 1
+            self._total[run.id] = self._taken[run.id]
+
+    @property
+    def taken(self) -> int:
+        """Return the generator steps that were taken, those before this grid was continued among them."""
+        return sum(self._taken.values())
+
+    @property
+    def total(self) -> int:
+        """Return the generator steps that there are to take in all."""
+        return sum(self._total.values())
+
+    def __str__(self) -> str:
+        """Return e.g. `3 of 12 runs, about 25 min left`: the other steps take as long as these did."""
+        found = f"{self.ended} of {_runs(self.runs)}"
+        if self.taken <= self._before or self.taken == self.total:
+            return found
+        a_step = (time.monotonic() - self._began) / (self.taken - self._before)
+        return f"{found}, about {_time(a_step * (self.total - self.taken))} left"
+
+
 class Watcher:
     """Who is told what happens, and shows nothing of it."""
 
@@ -41,6 +78,7 @@ class Lines(Watcher):
 
     def __init__(self) -> None:
         self._shown: dict[str, float] = {}  # by the id of a run: combinations may share a name
+        self._pace: Pace | None = None  # of a grid of several runs
 
     def __enter__(self) -> Lines:
         return self
@@ -64,12 +102,19 @@ class Lines(Watcher):
         else:
             before = f", {done} done before" if done else ""
             self.say(f"training {_runs(len(todo))} on {device}, {slots} at a time{before}")
+            self._pace = Pace(todo) if len(todo) > 1 else None
 
     def stopping(self) -> None:
         """Say what is waited for."""
         self.say("stopping: every run at work writes its checkpoint; Ctrl-C again ends at once")
 
     def event(self, placed: Placed, event: Event) -> None:
+        """Show the event."""
+        if self._pace:
+            self._pace.heard(placed.run, event)
+        self.show(placed, event)
+
+    def show(self, placed: Placed, event: Event) -> None:
         """Print the event, progress only now and then."""
         name, steps = _name(placed.run), placed.run.recipe["steps"]
         if event.kind == "started":
@@ -81,7 +126,8 @@ class Lines(Watcher):
                 self._shown[placed.run.id] = time.monotonic()
                 self.say(f"{name}: step {event.step:,} of {steps:,}{_terms(event.values)}")
         else:
-            self.say(f"{name}: {_outcome(event)}")
+            ended = self._pace and event.kind != "evaluated"
+            self.say(f"{name}: {_outcome(event)}{f' ({self._pace})' if ended else ''}")
 
 
 class Bars(Lines):
@@ -108,8 +154,16 @@ class Bars(Lines):
         """Print a line above the bars."""
         self.progress.console.print(text, markup=False, highlight=False)
 
-    def event(self, placed: Placed, event: Event) -> None:
-        """Move the run's bar; print how it ended."""
+    def begin(self, todo: Sequence[Placed], done: int, slots: int, device: str) -> None:
+        """Say how much there is to do, and draw a bar for all of it."""
+        super().begin(todo, done, slots, device)
+        if self._pace:
+            self._all = self.progress.add_task("all runs", note="")
+
+    def show(self, placed: Placed, event: Event) -> None:
+        """Move the bars; print how a run ended."""
+        if self._pace:
+            self.progress.update(self._all, completed=self._pace.taken, total=self._pace.total)
         run, steps = placed.run.id, placed.run.recipe["steps"]
         if event.kind == "started":
             self._tasks[run] = self.progress.add_task(_name(placed.run), total=steps, completed=event.step, note="")
@@ -119,7 +173,7 @@ class Bars(Lines):
         else:
             if event.kind != "note" and run in self._tasks:
                 self.progress.remove_task(self._tasks.pop(run))
-            super().event(placed, event)
+            super().show(placed, event)
 
 
 def _name(run: Run) -> str:
@@ -128,6 +182,12 @@ def _name(run: Run) -> str:
 
 def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def _terms(values: dict[str, Any]) -> str:
