@@ -158,7 +158,7 @@ class Bars(Lines):
         """Say how much there is to do, and draw a bar for all of it."""
         super().begin(todo, done, slots, device)
         if self._pace:
-            self._all = self.progress.add_task("all runs", note="")
+            self._all = self.progress.add_task("all runs", total=self._pace.total, note="")
 
     def show(self, placed: Placed, event: Event) -> None:
         """Move the bars; print how a run ended."""
