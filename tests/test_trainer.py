@@ -233,10 +233,24 @@ def test_a_killed_and_resumed_run_ends_bit_identical(request_, tmp_path):
     recipe = {"steps": 12, "batch_size": 16, "lr_schedule": "linear"}
     run = ganzoo.plan(**request_, recipe=recipe, samples=50, evaluations=3).runs[0]
     whole, broken = finish(run, tmp_path / "whole"), finish(run, tmp_path / "broken", stop_at=(0, 1, 4, 7, 12))
-    for file in ("generator-last.safetensors", "generator-best.safetensors", "metrics.jsonl", "samples.png"):
+    pictures = ["samples-04.png", "samples-08.png", "samples.png"]
+    assert sorted(file.name for file in (tmp_path / "whole").glob("*.png")) == pictures
+    for file in ("generator-last.safetensors", "generator-best.safetensors", "metrics.jsonl", *pictures):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "broken" / file).read_bytes(), file
     assert (broken.last, broken.best, broken.untrained) == (whole.last, whole.best, whole.untrained)
     assert not (tmp_path / "broken" / "checkpoint.pt").exists()
+
+
+def test_pictures_show_the_same_latents_as_training_goes_on(tmp_path):
+    """So that the one of a step is the last of a run that ends there."""
+    long, short = (
+        ganzoo.plan(model="mlp", loss="bce", recipe={"steps": steps}, samples=50, evaluations=2).runs[0]
+        for steps in (8, 4)
+    )
+    finish(long, tmp_path / "long")
+    finish(short, tmp_path / "short")
+    assert (tmp_path / "long" / "samples-4.png").read_bytes() == (tmp_path / "short" / "samples.png").read_bytes()
+    assert (tmp_path / "long" / "samples-4.png").read_bytes() != (tmp_path / "long" / "samples.png").read_bytes()
 
 
 def test_a_result_tells_each_way_in_which_its_run_was_carried_out(tmp_path):

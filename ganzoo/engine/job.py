@@ -172,10 +172,12 @@ class Job:
         return bad
 
     def _evaluate(self) -> Turns[tuple[int, str] | None]:
-        """Score the generator on the selection sample, and keep its weights where it is the best so far."""
+        """Draw the generator's samples, score it on the selection sample, and keep its weights where it is the best."""
         network, number = self.trainer.game.sampler(), self.trainer.number
         if flaw := self.evaluator.flaw(network):
             return number, flaw
+        if number < self.steps:  # whose picture comes with its scores
+            self.evaluator.draw(network, self.folder / f"samples-{number:0{len(str(self.steps))}}.png")
         first = self.run.evaluation.metrics[0]
         selection = yield from self._stoppable(self.evaluator.score(network, "select", (first,)))
         self.log.write({"step": number, "selection": selection})
