@@ -738,6 +738,13 @@ def test_how_a_request_is_written_does_not_matter(same):
     assert only(plan(**same)).id == only(plan()).id
 
 
+def test_a_combination_that_names_a_distribution_is_made_of_what_it_says():
+    assert only(plan(model="ganzoo-core/dcgan", loss="wgan-gp")).components == (
+        "ganzoo-core/dcgan:critic_norm=layer + wgan-gp"
+    )
+    assert only(plan(model="ganzoo-core/dcgan", loss="bce")).components == "ganzoo-core/dcgan + bce"
+
+
 def test_a_default_and_the_same_value_written_out_are_one():
     assert only(plan(trick="ema")).id == only(plan(trick="ema:half_life=10000")).id
 

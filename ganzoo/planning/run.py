@@ -90,8 +90,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def components(self) -> str:
-        """Architecture, loss and tricks with the parameters that differ from their defaults."""
-        return " + ".join(part.label for part in (self.architecture, self.loss, *self.tricks))
+        """Architecture, loss and tricks with the parameters that differ from their defaults.
+
+        As `dist/name` where the combination says so, since two distributions may claim a name.
+        """
+        return " + ".join(
+            f"{part.distribution}/{part.label}"
+            if f"{part.distribution}/{part.name}" in self.combination
+            else part.label
+            for part in (self.architecture, self.loss, *self.tricks)
+        )
 
     @property
     def parts(self) -> tuple[Part, ...]:
