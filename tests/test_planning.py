@@ -738,11 +738,12 @@ def test_how_a_request_is_written_does_not_matter(same):
     assert only(plan(**same)).id == only(plan()).id
 
 
-def test_a_combination_that_names_a_distribution_is_made_of_what_it_says():
-    assert only(plan(model="ganzoo-core/dcgan", loss="wgan-gp")).components == (
-        "ganzoo-core/dcgan:critic_norm=layer + wgan-gp"
-    )
-    assert only(plan(model="ganzoo-core/dcgan", loss="bce")).components == "ganzoo-core/dcgan + bce"
+def test_of_two_losses_with_one_name_a_run_says_which_it_is_made_of(make_distribution):
+    make_distribution("ganzoo-rival", {"ganzoo.losses": {"hinge": "ganzoo.zoo.specs.losses:HINGE"}})
+    ours, theirs = plan(model="mlp", loss="ganzoo-core/hinge,ganzoo-rival/hinge").runs
+    assert [ours.components, theirs.components] == ["mlp + ganzoo-core/hinge", "mlp + ganzoo-rival/hinge"]
+    assert [ours.combination, theirs.combination] == [ours.components, theirs.components]
+    assert only(plan(model="ganzoo-core/mlp", loss="bce")).components == "mlp + bce"
 
 
 def test_a_default_and_the_same_value_written_out_are_one():
