@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,9 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 SMALL = ("--dataset", "digits", "--device", "cpu", "--samples", "50", "--evaluations", "2")
 """What makes a run on a CPU take a second."""
+
+
+def runner() -> CliRunner:
+    """Return what calls a command in this process, its two streams apart, for which click 8.1 has to be asked."""
+    asked = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+    return CliRunner(**asked)
 
 
 def start(*words: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner
+from command_line import runner
 from wrong_engines import ENDLESS, ENGINES
 from wrong_plugins import PLUGINS, PLURAL, Wrong, modules
 
@@ -154,7 +154,7 @@ def test_a_plugin_is_tried_with_what_its_own_distribution_brings(make_distributi
 
 
 def run(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(cli, ["check", *words], catch_exceptions=False)
+    done = runner().invoke(cli, ["check", *words], catch_exceptions=False)
     return done.exit_code, done.output
 
 
@@ -207,7 +207,7 @@ def test_what_a_component_prints_stays_out_of_its_json(make_distribution):
     make_distribution(
         "ganzoo-wrong", {"ganzoo.losses": {"wrong": "wrong_spec:SPEC"}}, modules(Wrong("loss", "", "", target))
     )
-    done = CliRunner().invoke(cli, ["check", "wrong", "--alone", "--json"], catch_exceptions=False)
+    done = runner().invoke(cli, ["check", "wrong", "--alone", "--json"], catch_exceptions=False)
     assert {row["name"] for row in json.loads(done.stdout)} == {"wrong"}
     assert done.stderr == "hello\n"
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from command_line import runner
 from pages import ROOT
 
 from ganzoo.cli.main import COMMANDS, cli
@@ -18,7 +18,7 @@ FILLED_IN = {"score --json": ["digits@test", "--against", "digits@train", "--dev
 
 
 def output(*words: str) -> str:
-    return CliRunner().invoke(cli, words, prog_name="ganzoo", env={"COLUMNS": "80"}).stdout
+    return runner().invoke(cli, words, prog_name="ganzoo", env={"COLUMNS": "80"}).stdout
 
 
 def promised() -> dict[str, tuple[str, set[str]]]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
+from command_line import runner
 
 from ganzoo.cli.main import cli
 from ganzoo.cli.output import print_table
@@ -31,7 +31,7 @@ SPEC = Spec(kind="loss", target="odd_loss:Odd", summary="a loss", params=Params,
 
 
 def output(*arguments: str) -> str:
-    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    done = runner().invoke(cli, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     return done.output
 
@@ -70,7 +70,7 @@ def test_one_kind_can_be_listed_alone():
 
 
 def test_an_unknown_kind_names_those_that_there_are():
-    done = CliRunner().invoke(cli, ["list", "loses"])
+    done = runner().invoke(cli, ["list", "loses"])
     assert done.exit_code == 2
     assert "'architectures', 'losses', 'tricks', 'datasets', 'extractors'" in done.output
 
@@ -202,7 +202,7 @@ def test_show_names_a_dataset_whose_extractor_raises(make_distribution):
 @pytest.mark.parametrize(("name", "meant"), [("dcgam", "dcgan"), ("ganzoo-core/hing", "ganzoo-core/hinge")])
 def test_show_of_an_unknown_name_says_what_was_probably_meant(name, meant):
     with pytest.raises(UnknownComponentError) as caught:
-        CliRunner().invoke(cli, ["show", name], catch_exceptions=False)
+        runner().invoke(cli, ["show", name], catch_exceptions=False)
     assert str(caught.value) == f'nothing is called "{name}"; did you mean "{meant}"? (ganzoo list shows all)'
 
 

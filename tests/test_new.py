@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from clean_environment import build_wheels, install, make_environment, run
-from click.testing import CliRunner
+from command_line import runner
 
 from ganzoo.api import API_VERSION
 from ganzoo.cli.main import cli
@@ -152,7 +152,7 @@ def test_their_code_is_formatted_linted_and_strictly_typed(author: Author) -> No
 
 
 def new(*words: str | Path) -> tuple[str, str]:
-    done = CliRunner().invoke(cli, ["new", *map(str, words)], catch_exceptions=False)
+    done = runner().invoke(cli, ["new", *map(str, words)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout, done.stderr
 

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from command_line import ganzoo as command
+from command_line import runner
 from PIL import Image
 
 import ganzoo
@@ -262,7 +262,7 @@ def test_a_conditional_run_draws_classes_as_often_as_it_was_trained_on_them(pixe
 
 def test_json_names_every_value_and_its_protocol(folder: Path) -> None:
     words = [str(folder / "fakes.npy"), "--against", str(folder / "reals.npy"), "--extractor", "digits-cnn"]
-    result = CliRunner().invoke(score_command, [*words, "--metrics", "fid,kid", "--json", "--device", "cpu"])
+    result = runner().invoke(score_command, [*words, "--metrics", "fid,kid", "--json", "--device", "cpu"])
     found = json.loads(result.stdout)
     assert set(found["scores"][0]) == {"images", "count", "fid", "kid", "kid_sd"}
     assert found["titles"] == {"fid": "FD-digits-cnn", "kid": "KD-digits-cnn"}
@@ -277,14 +277,14 @@ def test_what_a_feature_network_prints_stays_out_of_the_scores(folder: Path, mak
     )
     make_distribution("ganzoo-loud", {"ganzoo.extractors": {"loud": "loud:LOUD"}}, {"loud": source})
     words = [str(folder / "fakes.npy"), "--against", str(folder / "reals.npy"), "--extractor", "loud", "--json"]
-    result = CliRunner().invoke(score_command, [*words, "--metrics", "fid", "--device", "cpu"], catch_exceptions=False)
+    result = runner().invoke(score_command, [*words, "--metrics", "fid", "--device", "cpu"], catch_exceptions=False)
     assert json.loads(result.stdout)["titles"] == {"fid": "FD-loud"}
     assert "hello" in result.stderr
 
 
 def test_several_rows_and_their_warnings(folder: Path) -> None:
     words = [str(folder / "fakes.npy"), str(folder / "reals.npy"), "--against", str(folder / "reals.npy")]
-    result = CliRunner().invoke(
+    result = runner().invoke(
         score_command, [*words, "--extractor", "digits-cnn", "--metrics", "fid,modes", "--device", "cpu"]
     )
     lines = result.stdout.splitlines()

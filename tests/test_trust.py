@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from command_line import SMALL, ganzoo, homeless, install
+from command_line import SMALL, ganzoo, homeless, install, runner
 
 import ganzoo as package
 from ganzoo.cli.main import cli
@@ -88,16 +87,16 @@ GRID = ("bench", "--model", "mlp", "--loss")
 def test_only_from_leaves_others_out_before_they_are_imported(sphere):
     site = sphere()
     with pytest.raises(BrokenPluginError, match=r"is disabled: only ganzoo-core may take part \(--only-from\)"):
-        CliRunner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
+        runner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
     assert not (site / "imported").exists()
-    done = CliRunner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core,Ganzoo.Sphere"])
+    done = runner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core,Ganzoo.Sphere"])
     assert done.exit_code == 0
     assert "1. mlp + sphere" in done.output
 
 
 def test_only_from_ends_with_the_command(sphere):
     sphere()
-    CliRunner().invoke(cli, [*GRID, "bce", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
+    runner().invoke(cli, [*GRID, "bce", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
     assert state() == ("ok", "")
 
 
@@ -113,12 +112,12 @@ def test_only_from_holds_where_all_were_found_before(sphere):
     sphere()
     assert state() == ("ok", "")
     with pytest.raises(BrokenPluginError, match="only ganzoo-core may take part"):
-        CliRunner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
+        runner().invoke(cli, [*GRID, "sphere", "--dry-run", "--only-from", "ganzoo-core"], catch_exceptions=False)
 
 
 def test_only_from_of_what_is_not_installed_is_refused():
     with pytest.raises(UnknownComponentError, match=r'no distribution "ganzoo-cor" .*did you mean "ganzoo-core"'):
-        CliRunner().invoke(cli, [*GRID, "bce", "--dry-run", "--only-from", "ganzoo-cor"], catch_exceptions=False)
+        runner().invoke(cli, [*GRID, "bce", "--dry-run", "--only-from", "ganzoo-cor"], catch_exceptions=False)
 
 
 # Renamed -------------------------------------------------------------------------------------------------------------
@@ -293,7 +292,7 @@ def test_a_run_records_every_plugin_and_the_report_names_them(tmp_path):
 
 
 def doctor(*words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(cli, ["doctor", *words], catch_exceptions=False)
+    done = runner().invoke(cli, ["doctor", *words], catch_exceptions=False)
     return done.exit_code, done.output
 
 

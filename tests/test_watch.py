@@ -17,7 +17,7 @@ def test_square_brackets_in_a_name_are_no_markup_of_a_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
     (run,) = ganzoo.plan(model="mlp", loss="bce").runs
     placed = Placed(msgspec.structs.replace(run, combination="dcgan [ours] [/paper]"), Path("seed-0"))
     with Bars() as watcher:

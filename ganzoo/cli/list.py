@@ -11,7 +11,7 @@ from ganzoo.cli.output import print_table
 from ganzoo.registry.lookup import PLURALS, Component, Registry, installed
 
 
-class _Plural(click.Choice[str]):
+class _Plural(click.Choice):  # of str, which click 8.1 does not let one say
     """Takes the singular too, as ganzoo new does."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

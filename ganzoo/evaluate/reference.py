@@ -155,7 +155,7 @@ def _write(file: Path, found: Reference) -> None:
     }
     temporary = file.with_suffix(".partial.npz")
     try:
-        np.savez(temporary, allow_pickle=False, **arrays, sha256=np.array(_digest(arrays)))
+        np.savez(temporary, **arrays, sha256=np.array(_digest(arrays)))
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)  # where the disk was full
