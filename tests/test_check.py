@@ -203,7 +203,7 @@ def test_json_is_an_object_a_check():
 
 
 def test_what_a_component_prints_stays_out_of_its_json(make_distribution):
-    target = LOSS_THAT_IS_GOOD + "print('hello')\n"
+    target = LOSS_THAT_IS_GOOD + "print('hello', flush=True)\n"
     make_distribution(
         "ganzoo-wrong", {"ganzoo.losses": {"wrong": "wrong_spec:SPEC"}}, modules(Wrong("loss", "", "", target))
     )

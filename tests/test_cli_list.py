@@ -72,7 +72,7 @@ def test_one_kind_can_be_listed_alone():
 def test_an_unknown_kind_names_those_that_there_are():
     done = runner().invoke(cli, ["list", "loses"])
     assert done.exit_code == 2
-    assert "'architectures', 'losses', 'tricks', 'datasets', 'extractors'" in done.output
+    assert "'architectures', 'losses', 'tricks', 'datasets', 'extractors'" in done.stderr
 
 
 def test_json_is_an_array_of_one_object_a_component():

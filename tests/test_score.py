@@ -273,7 +273,7 @@ def test_what_a_feature_network_prints_stays_out_of_the_scores(folder: Path, mak
     source = (
         "from ganzoo.api import Spec\nfrom ganzoo.zoo.extractors.classifier import digits_cnn\n"
         'LOUD = Spec(kind="extractor", target="loud:build", summary="", provides=("classes",))\n'
-        'def build(params):\n    print("hello")\n    return digits_cnn(params)\n'
+        'def build(params):\n    print("hello", flush=True)\n    return digits_cnn(params)\n'
     )
     make_distribution("ganzoo-loud", {"ganzoo.extractors": {"loud": "loud:LOUD"}}, {"loud": source})
     words = [str(folder / "fakes.npy"), "--against", str(folder / "reals.npy"), "--extractor", "loud", "--json"]
