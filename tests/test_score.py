@@ -179,6 +179,21 @@ def test_statistics_as_pytorch_fid_writes_them_serve_a_distance_and_no_more(fold
         scores(folder / "fakes", folder / "narrow.npz")
 
 
+def test_a_sigma_that_rounding_took_below_zero_is_one(folder: Path, pixels: np.ndarray) -> None:
+    import torch
+
+    from ganzoo.api import NoParams
+
+    few = moments(digits_cnn(NoParams())(torch.tensor(pixels[:10])).features)
+    rounded = few.covariance.astype(np.float16)
+    eigenvalues = np.linalg.eigvalsh(rounded.astype(np.float64))
+    assert eigenvalues[0] < -1e-5 * eigenvalues[-1]
+    for name, sigma in (("exact.npz", few.covariance), ("rounded.npz", rounded)):
+        np.savez(folder / name, mu=few.mean, sigma=sigma)
+    exact, found = (scores(folder / "fakes", folder / name)["fid"] for name in ("exact.npz", "rounded.npz"))
+    assert found == pytest.approx(exact, rel=0.01)
+
+
 def test_a_dataset_and_its_split_can_be_named() -> None:
     found = ganzoo.score("digits@test", against="digits", device="cpu", metrics=["fid"])
     assert (found.rows[0].count, found.protocol.reference_count) == (599, 1198)

@@ -77,3 +77,18 @@ def test_a_bar_shows_the_steps_of_all_runs() -> None:
         watcher.event(first, Event(kind="progress", step=300))
         bars = [(task.description, task.completed, task.total) for task in watcher.progress.tasks]
     assert bars == [("all runs", 300, 2000), ("mlp + bce, seed 0", 300, 1000)]
+
+
+def test_what_was_done_before_a_grid_was_continued_does_not_count_as_its_pace() -> None:
+    now = 0.0
+    first, second = (Placed(run, Path(str(run.seed))) for run in ganzoo.plan(model="mlp", loss="bce", seeds=2).runs)
+    with Bars() as watcher:
+        watcher.progress.get_time = lambda: now
+        watcher.begin([first, second], 0, 2, "cpu")
+        watcher.event(first, Event(kind="started", step=500))
+        now = 1.0
+        watcher.event(second, Event(kind="started", step=500))
+        for now, step in ((2.0, 501), (3.0, 502), (4.0, 503)):  # noqa: B007  (the clock reads it)
+            watcher.event(first, Event(kind="progress", step=step))
+        (bar, *_) = watcher.progress.tasks
+    assert (bar.completed, bar.total, bar.speed) == (1003, 2000, 1.0)

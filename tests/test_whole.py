@@ -201,6 +201,18 @@ def test_random_tricks_say_once_why_losses_are_not_compiled(double):
 
 
 @pytest.mark.usefixtures("traced")
+def test_a_run_that_is_continued_says_again_why_losses_are_not_compiled():
+    """Its record would say that they were, from then on."""
+    before: list[str] = []
+    after: list[str] = []
+    stopped, continued = (made(COMPILED, CPU, told.append, trick="diffaugment") for told in (before, after))
+    trained(stopped, 3)
+    continued.load_state_dict(stopped.state_dict())
+    trained(continued, 2)
+    assert after == before == ["losses are not compiled: they, or tricks, draw random numbers by a generator"]
+
+
+@pytest.mark.usefixtures("traced")
 def test_what_a_trick_raises_is_its_own_and_not_the_compilers():
     one = made(COMPILED, CPU, lambda text: None)
     one.game.tricks.append(("own", Breaks(NoParams())))

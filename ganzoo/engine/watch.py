@@ -163,6 +163,8 @@ class Bars(Lines):
     def show(self, placed: Placed, event: Event) -> None:
         """Move the bars; print how a run ended."""
         if self._pace:
+            if event.kind == "started" and event.step:  # steps of before, which tell nothing of the pace now
+                self.progress.reset(self._all, completed=self._pace.taken)
             self.progress.update(self._all, completed=self._pace.taken, total=self._pace.total)
         run, steps = placed.run.id, placed.run.recipe["steps"]
         if event.kind == "started":

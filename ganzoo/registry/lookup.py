@@ -21,6 +21,7 @@ from ganzoo.errors import (
     did_you_mean,
     one_line,
 )
+from ganzoo.paths import exists
 from ganzoo.registry.discovery import Damage, Entry, normalise, scan
 from ganzoo.registry.loading import State, article, load_object, read_spec
 from ganzoo.registry.permission import only_from
@@ -126,8 +127,8 @@ class Registry:
             return (
                 f'no {kind} "{name}": no component is installed, not even ganzoo\'s own; run: pip install ganzoo-core'
             )
-        own = "folder" if Path(name).is_dir() else "zip" if name.endswith(".zip") and Path(name).is_file() else ""
-        if kind == "dataset" and own:
+        if kind == "dataset" and exists(path := Path(name)) and (path.is_dir() or path.suffix == ".zip"):
+            own = "folder" if path.is_dir() else "zip"
             return f'no dataset "{name}"; for images of your own write {own}:path={name}'
         names = {component.full_name if "/" in name else component.name for component in self.of(kind)}
         plural = next(word for word, of in PLURALS.items() if of == kind)

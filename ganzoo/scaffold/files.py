@@ -9,6 +9,7 @@ from string import Template
 
 from ganzoo.api import API_VERSION, Kind
 from ganzoo.errors import ParameterError
+from ganzoo.paths import exists
 from ganzoo.scaffold.names import Names
 from ganzoo.version import __version__
 
@@ -80,7 +81,7 @@ def write(folder: Path, contents: Mapping[str, str]) -> None:
     Raises:
         ParameterError: the folder is there, or cannot be made.
     """
-    if folder.exists():
+    if exists(folder):
         raise ParameterError(f"{folder} is there already; move it away, or choose another place with --in FOLDER")
     try:
         for path, text in contents.items():

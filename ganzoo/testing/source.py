@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ganzoo.errors import BrokenPluginError, UnknownComponentError
+from ganzoo.paths import exists
 from ganzoo.registry.discovery import GROUPS, normalise, slips
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.subject import Subject, subjects
@@ -20,7 +21,7 @@ from ganzoo.testing.subject import Subject, subjects
 
 def is_folder(text: str) -> bool:
     """Tell whether a text names a folder rather than a component: it has a slash or a dot, and is there."""
-    return ("/" in text or text.startswith(".")) and Path(text).is_dir()
+    return ("/" in text or text.startswith(".")) and exists(Path(text)) and Path(text).is_dir()
 
 
 def find(text: str) -> list[Subject]:
@@ -37,7 +38,7 @@ def find(text: str) -> list[Subject]:
     try:
         return subjects(text)
     except UnknownComponentError:
-        if (Path(text) / "pyproject.toml").is_file():
+        if exists(Path(text) / "pyproject.toml"):
             folder = shlex.quote(f"{text}/")
             raise UnknownComponentError(
                 f'no component is called "{text}"; check the folder: ganzoo check {folder}'

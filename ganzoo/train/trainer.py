@@ -210,7 +210,7 @@ class Trainer:
             "optimizers": {player: self.optimizers[player].state_dict() for player in PLAYERS},
             "records": {player: self.records[player].state_dict() for player in PLAYERS},
             "tricks": [trick.state_dict() for _, trick in self.game.tricks],
-            "compiled": dict(self.whole.fits) if self.whole else {},
+            "compiled": self.whole.state_dict() if self.whole else None,
             "rng": {
                 "latents": self.latent_rng.get_state(),
                 "noise": self.rng.get_state(),
@@ -226,8 +226,8 @@ class Trainer:
             self.records[player].load_state_dict(state["records"][player])
         for (_, trick), kept in zip(self.game.tricks, state["tricks"], strict=True):
             trick.load_state_dict(kept)
-        if self.whole:
-            self.whole.fits.update(state.get("compiled", {}))  # which a checkpoint of an earlier version does not have
+        if self.whole and (compiled := state.get("compiled")):  # not of another mode, or of an earlier version
+            self.whole.load_state_dict(compiled)
         self.latent_rng.set_state(state["rng"]["latents"].cpu())
         self.rng.set_state(state["rng"]["noise"].cpu())
         torch.set_rng_state(state["rng"]["global"]["cpu"].cpu())

@@ -39,7 +39,8 @@ class Whole:
         self.fits: dict[Player, bool] = {}
         """Whether a player's steps may be compiled."""
         self.made: Counter[Player] = Counter()
-        self.told = False
+        self.reason = ""
+        """Why not, where the compiler said so first."""
 
     def __call__(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return what a player minimises in a step."""
@@ -86,9 +87,22 @@ class Whole:
 
     def _give_up(self, player: Player, reason: str) -> None:
         self.fits[player] = False
-        if not self.told:
-            self.told = True
-            self.tell(f"losses are not compiled: {reason}")
+        if not self.reason:
+            self._say(reason)
+
+    def _say(self, reason: str) -> None:
+        self.reason = reason
+        self.tell(f"losses are not compiled: {reason}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is known of the steps, so that a run that is continued has no first one again."""
+        return {"fits": dict(self.fits), "reason": self.reason}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue with what `state_dict` returned, and tell again what was told, since it still holds."""
+        self.fits.update(state["fits"])
+        if state["reason"]:
+            self._say(state["reason"])
 
 
 def alone(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
