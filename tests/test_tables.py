@@ -129,14 +129,20 @@ def test_a_published_score_of_another_protocol_is_shown_without_a_difference(tmp
     )
 
 
-def test_what_inception_scored_is_not_compared_with_other_weights_of_that_name(tmp_path):
+def test_what_inception_scored_is_not_compared_with_other_weights_or_code_of_that_name(tmp_path):
     grid = runs()
     published = {
         grid[0].combination_id: msgspec.structs.replace(PUBLISHED, extractor="inception", scores={"fid": 12.0})
     }
-    for weights, said in ((INCEPTION_2015_SHA256, "FID 12.00 (-1.50)"), ("e" * 64, "FID 12.00")):
-        protocol = msgspec.structs.replace(PROTOCOL, extractor="inception", extractor_sha256=weights)
-        out = write(tmp_path / weights, grid, done(grid[0], 10.5, protocol=protocol))
+    eyes = "ganzoo-eyes 1.0 (sha256 12345678)"
+    for number, (weights, code, said) in enumerate([
+        (INCEPTION_2015_SHA256, "", "FID 12.00 (-1.50)"), ("e" * 64, "", "FID 12.00"),
+        (INCEPTION_2015_SHA256, eyes, "FID 12.00"),
+    ]):  # fmt: skip
+        protocol = msgspec.structs.replace(
+            PROTOCOL, extractor="inception", extractor_sha256=weights, extractor_code=code
+        )
+        out = write(tmp_path / str(number), grid, done(grid[0], 10.5, protocol=protocol))
         with open_grid(out, grid, published):
             (found,) = summarise([out]).tables
         assert cells(found)[0][header(found).index("published")] == said

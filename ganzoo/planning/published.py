@@ -45,6 +45,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         of_inception = self.extractor == protocol.extractor and self.extractor.partition(":")[0] == INCEPTION_2015
         if of_inception and not protocol.canonical:
             found.append(f"network's weights (sha256 {INCEPTION_2015_SHA256[:8]} / {protocol.extractor_sha256[:8]})")
+        if of_inception and protocol.extractor_code:
+            found.append(f"network's code (ganzoo's / {protocol.extractor_code})")
         return found
 
 
