@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -145,7 +146,7 @@ def reference_evidence(
 def _write(file: Path, found: Reference) -> None:
     moments = found.evidence.moments
     assert moments.root is not None
-    arrays = {
+    arrays: dict[str, Any] = {
         "mean": moments.mean,
         "covariance": moments.covariance,
         "root": moments.root,
