@@ -15,7 +15,7 @@ from pathlib import Path
 from ganzoo import paths
 from ganzoo.errors import GanzooError
 from ganzoo.registry.discovery import normalise, scan
-from ganzoo.registry.lookup import PLURALS, Component, installed
+from ganzoo.registry.lookup import PLURAL_OF, Component, installed
 from ganzoo.registry.permission import DISABLE, ONLY_FROM, listed
 from ganzoo.version import __version__
 from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
@@ -142,10 +142,9 @@ def _plugins() -> Section:
 
 
 def _brings(components: list[Component]) -> str:
-    plurals = {kind: plural for plural, kind in PLURALS.items()}
     counts = Counter((one.kind, "" if one.state == "ok" else f" ({one.state})") for one in components)
     return ", ".join(
-        f"{count} {kind if count == 1 else plurals[kind]}{state}" for (kind, state), count in counts.items()
+        f"{count} {kind if count == 1 else PLURAL_OF[kind]}{state}" for (kind, state), count in counts.items()
     )
 
 

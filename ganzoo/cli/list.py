@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ganzoo.cli.output import print_table
-from ganzoo.registry.lookup import PLURALS, Component, Registry, installed
+from ganzoo.registry.lookup import PLURAL_OF, PLURALS, Component, Registry, installed
 
 
 class _Plural(click.Choice):  # of str, which click 8.1 does not let one say
@@ -16,7 +16,7 @@ class _Plural(click.Choice):  # of str, which click 8.1 does not let one say
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the plural."""
-        return super().convert({kind: plural for plural, kind in PLURALS.items()}.get(value, value), param, ctx)
+        return super().convert(PLURAL_OF.get(value, value), param, ctx)
 
 
 @click.command("list")

@@ -34,6 +34,7 @@ PLURALS: dict[str, Kind] = {
     "extractors": "extractor",
     "engines": "engine",
 }
+PLURAL_OF: dict[str, str] = {kind: plural for plural, kind in PLURALS.items()}
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,7 @@ class Registry:
             own = "folder" if path.is_dir() else "zip"
             return f'no dataset "{name}"; for images of your own write {own}:path={name}'
         names = {component.full_name if "/" in name else component.name for component in self.of(kind)}
-        plural = next(word for word, of in PLURALS.items() if of == kind)
-        return f'no {kind} "{name}"{did_you_mean(name, names)} (ganzoo list {plural} shows all)'
+        return f'no {kind} "{name}"{did_you_mean(name, names)} (ganzoo list {PLURAL_OF[kind]} shows all)'
 
 
 def discover(path: Sequence[str] | None = None) -> Registry:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ganzoo.api import Kind
 from ganzoo.errors import ParameterError
 from ganzoo.registry.loading import NAME
-from ganzoo.registry.lookup import PLURALS, installed
+from ganzoo.registry.lookup import PLURAL_OF, installed
 
 LONGEST = 40
 TAKEN = ("core",)
@@ -34,7 +34,7 @@ class Names:
     @property
     def plural(self) -> str:
         """The kind in an entry point group: `losses`."""
-        return next(plural for plural, kind in PLURALS.items() if kind == self.kind)
+        return PLURAL_OF[self.kind]
 
     @property
     def class_name(self) -> str:
