@@ -102,7 +102,7 @@ def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_les
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("few", [1, 3])
-@pytest.mark.parametrize("put", [(4, 2, 1), (3, 1, 1), (1, 1, 0), (2, 2, 0)])
+@pytest.mark.parametrize("put", [(4, 2, 1), (3, 1, 1), (1, 1, 0), (2, 2, 0), (3, 2, 1), (5, 2, 0), (1, 2, 0)])
 def test_convolutions_of_few_channels_are_products(measure, monkeypatch, double, transposed, few, put):
     monkeypatch.setattr(lanes, "padded", lambda x: True)
     monkeypatch.setattr(lanes, "OURS", lanes.OURS)
