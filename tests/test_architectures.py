@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo.api import Networks, Setting
 from ganzoo.errors import IncompatibleError
 from ganzoo.registry.lookup import installed
-from ganzoo.zoo.architectures.parts import ConditionalBatchNorm
+from ganzoo.zoo.architectures.parts import ConditionalBatchNorm, DoublingConv2d, HalvingConv2d
 from ganzoo.zoo.architectures.resnet import Residual
 from ganzoo.zoo.architectures.sagan import SelfAttention
 
@@ -414,6 +414,27 @@ def test_shortcuts_that_change_the_side_first_give_the_same():
     pool, convolution = made.body.blocks[1].shortcut
     h = torch.randn(2, 4, 8, 8)
     assert torch.allclose(convolution(pool(h)), pool(convolution(h)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "taught"),
+    [
+        (HalvingConv2d, lambda h, w, b: F.avg_pool2d(F.conv2d(h, w, b, padding=1), 2)),
+        (DoublingConv2d, lambda h, w, b: F.conv2d(F.interpolate(h, scale_factor=2), w, b, padding=1)),
+    ],
+)
+@pytest.mark.parametrize("side", [(8, 6), (7, 5)])
+def test_a_convolution_that_changes_the_side_is_what_the_paper_has(layer, taught, side):
+    """Repeating pixels and a 3x3 convolution, or that and averages: outputs, gradients and their own gradients."""
+    one = layer(3, 5, 3, 1, 1).double()
+    h = torch.randn(2, 3, *side, dtype=torch.float64, requires_grad=True)
+    inputs = (h, one.weight, one.bias)
+    found = []
+    for y in (one(h), taught(*inputs)):
+        gradients = torch.autograd.grad(y.square().sum(), inputs, create_graph=True)
+        found.append([y, *gradients, *torch.autograd.grad(gradients[0].square().sum(), inputs[:2])])
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 def test_resnets_layer_norm_spares_the_first_block_and_keeps_samples_apart():

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from equality import agree
+from torch.utils.flop_counter import FlopCounterMode
+from zoo import networks
 
 from ganzoo.api import Setting
 from ganzoo.train import lanes
@@ -32,9 +34,9 @@ def modules(monkeypatch):
 
 
 def around(tutorial, loss: str):
-    networks = build(DCGANParams(width=8), Setting((3, 32, 32)))
+    made = build(DCGANParams(width=8), Setting((3, 32, 32)))
     pixels = np.zeros((8, 3, 32, 32), dtype=np.uint8)
-    return lambda: tutorial.Tutorial(networks, loss, 1, 4, pixels, torch.device("cpu"))
+    return lambda: tutorial.Tutorial(made, loss, 1, 4, pixels, torch.device("cpu"))
 
 
 def test_packages_that_are_missing_are_left_out_and_named(modules, monkeypatch, capsys):
@@ -63,6 +65,22 @@ def test_each_package_trains_both_networks(modules, name, package, loss):
     assert all(not torch.equal(one, two) for one, two in zip(before, after, strict=True))
 
 
+def test_the_loop_has_networks_as_they_are_taught(modules):
+    """ganzoo's resnet carries some layers out two at a time: the same images and logits, of fewer operations."""
+    _, tutorial = modules
+    ours = networks("resnet", Setting((3, 32, 32)), width=8, critic_width=8)
+    z, counted, found = torch.randn(2, 128), [], []
+    for change in (lambda made: None, tutorial.as_taught):
+        change(ours)
+        with FlopCounterMode(display=False) as counter:
+            images = ours.generator(z, None)
+            found.append((images, ours.body(images)))
+        counted.append(counter.get_total_flops())
+    assert counted[1] > 1.3 * counted[0]
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
 @pytest.fixture
 def measure(monkeypatch):
     monkeypatch.syspath_prepend(str(HERE))
@@ -84,7 +102,7 @@ def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_les
 
 @pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("few", [1, 3])
-@pytest.mark.parametrize("put", [(4, 2, 1), (3, 1, 1), (1, 1, 0), (2, 2, 0)])
+@pytest.mark.parametrize("put", [(4, 2, 1), (3, 1, 1), (1, 1, 0), (2, 2, 0), (3, 2, 1), (5, 2, 0), (1, 2, 0)])
 def test_convolutions_of_few_channels_are_products(measure, monkeypatch, double, transposed, few, put):
     monkeypatch.setattr(lanes, "padded", lambda x: True)
     monkeypatch.setattr(lanes, "OURS", lanes.OURS)

@@ -65,6 +65,8 @@ MODES = {
 FASTEST = {"cpu": ("fast, float32", "fast, bfloat16"), "cuda": ("compiled, bfloat16",)}
 """By kind of device: the modes that are also measured with a recipe that computes less."""
 JOINED = ", images reused and passes joined"
+LOOPS = ("tutorial loop", *PEERS)
+"""Contestants that are not ganzoo."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -198,10 +200,10 @@ def table(
     flops = {
         joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
         for joined in (False, True)
-    }
+    } | {name: operations(found[name]) for name in LOOPS if name in found}
 
     def speed(name: str) -> float:
-        torch.backends.cudnn.allow_tf32 = name in ("tutorial loop", *PEERS)  # as PyTorch has it by default
+        torch.backends.cudnn.allow_tf32 = name in LOOPS  # as PyTorch has it by default
         runs = len(one.pipes) if isinstance(one := found[name], Grid) else 1
         return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
 
@@ -216,7 +218,7 @@ def table(
     for name, of in speeds.items():
         ratios = [mine / its for mine, its in zip(of, first, strict=True)]
         median = statistics.median(of)
-        share = median / batch / case.n_critic * flops[name.endswith(JOINED)] / most
+        share = median / batch / case.n_critic * flops[name if name in LOOPS else name.endswith(JOINED)] / most
         lines.append(
             f"| {name} | {median:,.{0 if median > 99 else 1}f} | {statistics.median(ratios):.2f} | "
             f"{min(ratios):.2f} to {max(ratios):.2f} | {share:.1%} |"

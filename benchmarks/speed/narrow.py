@@ -6,7 +6,7 @@ place sees, or one that sums what it gives, and a product between; both are part
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -89,21 +89,27 @@ def columns(x: Tensor, k: int, s: int, p: int) -> Tensor:
 def summed(rows: Tensor, at: Tensor, k: int, s: int, p: int, side: Sequence[int]) -> Tensor:
     """Map columns (N h w, k k C) at places (N, _, h, w) to the images that they are of, summed where they overlap.
 
-    Row s t + a of what is padded has the parts s m + a of places t - m, for m from 0 to k / s - 1.
+    Row y of an image is row y + p - s i of the kernel at place i. Written as what each pixel reads, it is one kernel
+    with all that comes behind.
     """
-    count, _, h, w = at.shape
-    parts = k // s
-    around = rows.view(count, h, w, parts, s, parts, s, -1)  # n, i, j, m, a, l, b, c
-    around = pad(around, [0, 0] * 5 + [parts - 1] * 4)
-    high, wide = h + parts - 1, w + parts - 1
-    pieces = [
-        around[:, parts - 1 - m : parts - 1 - m + high, parts - 1 - n : parts - 1 - n + wide, m, :, n]
-        for m in range(parts)
-        for n in range(parts)
-    ]  # n, t, u, a, b, c
-    whole = sum(pieces[1:], pieces[0]).permute(0, 5, 1, 3, 2, 4).reshape(count, -1, s * high, s * wide)
-    cut = whole[:, :, p : p + side[0], p : p + side[1]]
-    return cut.contiguous(memory_format=torch.channels_last)
+    count, _, *places = at.shape
+    around = rows.view(count, *places, k, k, -1)  # n, i, j, a, b, c
+    total: Any = 0
+    for i, a, there in _reading(side[0], places[0], k, s, p, rows.device):
+        for j, b, here in _reading(side[1], places[1], k, s, p, rows.device):
+            part = around[:, i[:, None], j, a[:, None], b]  # n, y, x, c
+            total = total + torch.where((there[:, None] & here)[..., None], part, 0)
+    return total.permute(0, 3, 1, 2)
+
+
+def _reading(
+    side: int, places: int, k: int, s: int, p: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield for each row of images a place, the kernel's row there, and whether there is such a place and row."""
+    y = torch.arange(side, device=device) + p
+    for back in range(-(-k // s)):
+        place, row = y // s - back, y % s + s * back
+        yield place.clamp(0, places - 1), row.clamp(max=k - 1), (place >= 0) & (place < places) & (row < k)
 
 
 def _narrow(
@@ -112,6 +118,4 @@ def _narrow(
     """Whether such a convolution is from or to few channels, and square in all that it does."""
     square = x.ndim == 4 and all(one[0] == one[1] for one in (stride, padding, w.shape[2:]))
     plain = groups == 1 and set(dilation) == {1}
-    if not (square and plain and lanes.padded(x)) or w.shape[2] % stride[0]:
-        return False
-    return w.shape[1] <= FEW and len(w) >= MANY
+    return square and plain and lanes.padded(x) and w.shape[1] <= FEW and len(w) >= MANY

@@ -2,12 +2,14 @@
 
 As in PyTorch's own DCGAN example: a DataLoader that turns stored images into tensors one by one, two passes of the
 discriminator with a backward each, gradients of the discriminator that the generator's step computes and throws away,
-Adam as it is by default, and the losses read on the host at every step.
+Adam as it is by default, and the losses read on the host at every step. Where a layer of ganzoo's convolves and changes
+the side in one, the loop does one after the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +21,21 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from ganzoo.api import Networks
+from ganzoo.zoo.architectures.parts import DoublingConv2d, HalvingConv2d
+
+TAUGHT: dict[type[torch.nn.Conv2d], Callable[[torch.nn.Conv2d, Tensor], Tensor]] = {
+    HalvingConv2d: lambda one, h: F.avg_pool2d(F.conv2d(h, one.weight, one.bias, padding=1), 2),
+    DoublingConv2d: lambda one, h: F.conv2d(F.interpolate(h, scale_factor=2), one.weight, one.bias, padding=1),
+}
+"""Layers of ganzoo that are two of PyTorch's in one, and the two."""
+
+
+def as_taught(networks: Networks) -> None:
+    """Have networks carry each of these layers out as the two that papers, tutorials and packages have."""
+    for network in (networks.generator, networks.body):
+        for module in network.modules():
+            if type(module) in TAUGHT:
+                module.forward = partial(TAUGHT[type(module)], module)
 
 
 class Stored(Dataset):
@@ -41,6 +58,7 @@ class Tutorial:
     def __init__(
         self, networks: Networks, loss: str, n_critic: int, batch: int, pixels: np.ndarray, device: torch.device
     ) -> None:
+        as_taught(networks)
         self.generator, self.device = networks.generator, device
         self.body, self.head, self.latent = networks.body, networks.head, networks.latent
         if loss == "hinge":  # with spectral norm, as published

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from ganzoo.errors import ContractError
@@ -56,19 +57,55 @@ class Apart(_BatchNorm):
 
     def _at_once(self, input: Tensor) -> Tensor:
         """Do the same in as few kernels as one batch takes, where it is compiled."""
-        seen = self._batches(input).to(self.weight.dtype)
-        rest = range(3, seen.ndim)
-        var, mean = torch.var_mean(seen, (1, *rest), correction=0, keepdim=True)
+        seen = self._batches(input)
+        found, mean, var = AtOnce.apply(seen, self.weight, self.bias, self.eps)
         with torch.no_grad():
             count = seen[0, :, 0].numel()
-            for kept, found in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
+            for kept, new in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
                 assert kept is not None and self.momentum is not None
-                for one in found.view(self.batches, -1):
+                for one in new.view(self.batches, -1):
                     kept.lerp_(one.to(kept.dtype), self.momentum)
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked += self.batches
-        weight, bias = (one.view(-1, *(1 for _ in rest)) for one in (self.weight, self.bias))
-        return ((seen - mean) * (weight * (var + self.eps).rsqrt()) + bias).to(input.dtype).flatten(0, 1)
+        return found.flatten(0, 1)
+
+
+class AtOnce(Function):
+    """Normalises several batches (batches, N, C, ...), each by its own statistics.
+
+    Its gradient is written out (Ioffe & Szegedy 2015, section 3), as it takes two sums of each channel; what PyTorch
+    derives takes four.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, seen: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same, normalised, with each batch's mean and variance (batches, 1, C, 1, ...)."""
+        var, mean = torch.var_mean(seen.to(weight.dtype), _places(seen), correction=0, keepdim=True)
+        scale = (var + eps).rsqrt()
+        ctx.save_for_backward(seen, weight, mean, scale)
+        ctx.mark_non_differentiable(mean, var)
+        found = (seen - mean) * (_wide(weight, seen) * scale) + _wide(bias, seen)
+        return found.to(seen.dtype), mean, var
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what was seen, the weight and the bias."""
+        seen, weight, mean, scale = ctx.saved_tensors
+        g, unit, places = gradients[0].to(weight.dtype), (seen - mean) * scale, _places(seen)
+        to_bias, to_weight = g.sum(places, keepdim=True), (g * unit).sum(places, keepdim=True)
+        count = seen[0, :, 0].numel()
+        to_seen = (g - (to_bias + unit * to_weight) / count) * (_wide(weight, seen) * scale)
+        return to_seen.to(seen.dtype), to_weight.sum(0).view_as(weight), to_bias.sum(0).view_as(weight), None
+
+
+def _places(seen: Tensor) -> tuple[int, ...]:
+    """Return the dimensions that a channel's statistics are of."""
+    return (1, *range(3, seen.ndim))
+
+
+def _wide(one: Tensor, seen: Tensor) -> Tensor:
+    """Return a weight or bias (C,) as it stands beside what is seen: (C, 1, ...)."""
+    return one.view(-1, *(1 for _ in range(3, seen.ndim)))
 
 
 def _check(module: nn.Module) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import one_line
+from ganzoo.train.combined import combining
 from ganzoo.train.computed import computed, computed_weights, given
 from ganzoo.train.lanes import replaced
 
@@ -69,9 +70,9 @@ def inductor(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..
     from torch._inductor.decomposition import select_decomp_table  # noqa: PLC0415
 
     on_gpu = any(isinstance(one, Tensor) and one.is_cuda for one in inputs)
-    combined = {"combo_kernels": on_gpu}  # kernels that need not wait for each other become one
+    patches = combining() if on_gpu else {}
     with keeping.patch(enable_autograd_cache=False):
-        found: Any = compile_fx(module, inputs, config_patches=combined, decompositions=replaced(select_decomp_table()))
+        found: Any = compile_fx(module, inputs, config_patches=patches, decompositions=replaced(select_decomp_table()))
     return found
 
 

@@ -176,7 +176,7 @@ class Trainer:
         """Update one player and log its terms; loss and tricks act on what came of it."""
         record = self.records[step.player]
         found = self.settled(terms_of, self.game, step, record.one)
-        update(self.optimizers[step.player], found.objective)
+        update(self.optimizers[step.player], found.objective, record.one)
         record.add(found.names, found.row)
         for component in self.game.components:
             component.after_step(step.player, self.game.networks, step.number)

@@ -70,12 +70,12 @@ class Body(nn.Module):
         widths = [params.width * 2**i for i in range(len(above))]
         layers: list[nn.Module] = [
             nn.Conv2d(channels * setting.packing, widths[0], 4, 2, 1),
-            nn.LeakyReLU(params.slope),
+            nn.LeakyReLU(params.slope, inplace=True),
         ]
         for before, after in pairwise(widths):
             norm = norm_2d(params.critic_norm, after)
             bias = params.critic_norm == "none"
-            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=bias), norm, nn.LeakyReLU(params.slope)]
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=bias), norm, nn.LeakyReLU(params.slope, inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.features = widths[-1] * least**2
 

@@ -2,7 +2,8 @@
 
 Widths are those of tables 4 to 6 of SNGAN's paper and, for 64x64, of the release of Miyato & Koyama 2018, whose blocks
 these are: pre-activation, the side changed by nearest-neighbour repetition and by averages, a 1x1 convolution on the
-shortcut, and batch norm by class in a conditional generator. WGAN-GP's own network for CIFAR-10 is
+shortcut, and batch norm by class in a conditional generator. A 3x3 convolution behind a repetition or before averages
+is one of 4x4 with it, which comes to the same sums with fewer products. WGAN-GP's own network for CIFAR-10 is
 `resnet:width=32,pool=mean` (the one for 64x64 of its release differs: it ends in a dense layer, not in a pool).
 
 Compared with github.com/kwotsin/mimicry at commit a7fda06, at 32x32, in float64 and with the same weights: SNGAN's and
@@ -22,7 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganzoo.api import Networks, Setting
-from ganzoo.zoo.architectures.parts import ConditionalBatchNorm, Head, glorot, norm_2d
+from ganzoo.zoo.architectures.parts import (
+    ConditionalBatchNorm,
+    DoublingConv2d,
+    HalvingConv2d,
+    Head,
+    glorot,
+    norm_2d,
+)
 from ganzoo.zoo.specs.architectures.residual import ResNetParams
 
 
@@ -90,19 +98,19 @@ class Generator(nn.Module):
 
 
 class Up(nn.Module):
-    """A residual block that doubles the side: BN, ReLU, doubling, conv, BN, ReLU, conv."""
+    """A residual block that doubles the side: BN, ReLU, doubling and conv, BN, ReLU, conv."""
 
     def __init__(self, before: int, after: int, classes: int, gain: float) -> None:
         super().__init__()
         self.norm1 = ConditionalBatchNorm(before, classes)
-        self.conv1 = glorot(nn.Conv2d(before, after, 3, 1, 1), gain)
+        self.conv1 = glorot(DoublingConv2d(before, after, 3, 1, 1), gain)
         self.norm2 = ConditionalBatchNorm(after, classes)
         self.conv2 = glorot(nn.Conv2d(after, after, 3, 1, 1), gain)
         self.shortcut = glorot(nn.Conv2d(before, after, 1))
 
     def forward(self, h: Tensor, y: Tensor | None) -> Tensor:
         """Map (N, before, h, w) and (N,) classes to (N, after, 2h, 2w)."""
-        residual = self.conv1(_double(self.norm1(h, y).relu()))
+        residual = self.conv1(self.norm1(h, y).relu())
         residual = self.conv2(self.norm2(residual, y).relu())
         return residual + _double(self.shortcut(h))  # the same as to double first, for a quarter of the work
 
@@ -159,22 +167,23 @@ class Residual(nn.Module):
 
 def _first_block(before: int, after: int, gain: float) -> Residual:
     """Return a block that halves the side and does not begin with an activation, as it sees the image; no norms."""
-    residual = nn.Sequential(_conv(before, after, gain), nn.ReLU(), _conv(after, after, gain), nn.AvgPool2d(2))
-    return Residual(residual, _halving_shortcut(before, after))
+    halving = glorot(HalvingConv2d(after, after, 3, 1, 1), gain)
+    return Residual(nn.Sequential(_conv(before, after, gain), nn.ReLU(), halving), _halving_shortcut(before, after))
 
 
 def _block(before: int, inside: int, after: int, norm: str, halves: bool, gain: float) -> Residual:
     """Return a block: norm, ReLU, conv, norm, ReLU, conv, and an average where it halves the side."""
+    last = HalvingConv2d if halves else nn.Conv2d
     residual = nn.Sequential(
         norm_2d(norm, before),
         nn.ReLU(),
         _conv(before, inside, gain),
         norm_2d(norm, inside),
         nn.ReLU(),
-        _conv(inside, after, gain),
+        glorot(last(inside, after, 3, 1, 1), gain),
     )
     if halves:
-        return Residual(residual.append(nn.AvgPool2d(2)), _halving_shortcut(before, after))
+        return Residual(residual, _halving_shortcut(before, after))
     return Residual(residual, nn.Identity() if before == after else glorot(nn.Conv2d(before, after, 1)))
 
 
