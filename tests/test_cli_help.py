@@ -50,7 +50,7 @@ def test_json_has_the_keys_that_the_docs_promise() -> None:
 
 
 def sent(where: str) -> tuple[int, str]:
-    """Return the exit code of `ganzoo list losses` with its output sent somewhere by a shell, and what is left of it."""
+    """Return the exit code of `ganzoo list losses` where a shell sends its output somewhere, and what it prints still."""
     words = ["sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-m", "ganzoo", "list", "losses"]
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr

@@ -77,7 +77,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
     warnings.showwarning = _warn
     for closed in [name for name in ("stdout", "stderr") if getattr(sys, name) is None]:  # as `>&-` does
-        setattr(sys, closed, Path(os.devnull).open("w", encoding="utf-8"))
+        setattr(sys, closed, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # FID∞ in Latin-1, or a file's name that is no UTF-8
     try:
