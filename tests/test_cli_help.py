@@ -50,7 +50,7 @@ def test_json_has_the_keys_that_the_docs_promise() -> None:
 
 
 def sent(where: str) -> tuple[int, str]:
-    """Return the exit code of `ganzoo list losses` where a shell sends its output somewhere, and what it prints still."""
+    """Return the exit code of `ganzoo list losses` whose output a shell sends elsewhere, and what is left of it."""
     words = ["sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-m", "ganzoo", "list", "losses"]
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
