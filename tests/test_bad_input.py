@@ -180,6 +180,16 @@ def test_a_truncated_zip_is_named(refused: Refused, tmp_path: Path) -> None:
     assert f"{tmp_path / 'cut.zip'} is not a readable zip" in line
 
 
+def test_a_current_folder_that_was_deleted_is_named(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    line = refused(*BENCH, "--out", tmp_path / "out")
+    assert line == "ganzoo: the current folder was deleted; change to one that is there"
+
+
 # Results ------------------------------------------------------------------------------------------------------------
 
 

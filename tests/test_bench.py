@@ -248,3 +248,17 @@ def test_python_says_where_what_is_finished_is_when_it_is_interrupted(
         Interrupted, match=f"^stopped; what is finished is kept in {tmp_path}; the same call continues$"
     ):
         gz.bench(model="mlp", loss="bce", out=tmp_path)
+
+
+def test_ctrl_c_pressed_again_says_how_to_continue_too(tmp_path: Path, monkeypatch, capsys) -> None:
+    """While runs are stopped or killed, it reaches the command as Python's own exception."""
+
+    def impatient(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ganzoo.cli.bench.run_grid", impatient)
+    with pytest.raises(SystemExit) as ended:
+        shown(capsys, monkeypatch, *GRID, "--out", tmp_path)
+    assert ended.value.code == 130
+    said = f"ganzoo: stopped; what is finished is kept in {tmp_path}; to continue: ganzoo bench --model mlp"
+    assert capsys.readouterr().err.startswith(said)

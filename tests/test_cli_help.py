@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,3 +47,22 @@ def test_json_has_the_keys_that_the_docs_promise() -> None:
         found: Any = json.loads(output(*command.split(), *FILLED_IN.get(command, [])))
         assert isinstance(found, list) == (form == "array")
         assert all(set(row) == keys for row in (found if form == "array" else [found])), command
+
+
+def sent(where: str) -> tuple[int, str]:
+    """Return the exit code of `ganzoo list losses` whose output a shell sends elsewhere, and what is left of it."""
+    words = ["sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-m", "ganzoo", "list", "losses"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_command_works_where_its_streams_are_closed() -> None:
+    assert sent(">&-") == (0, "")
+    assert sent(">&- 2>&-") == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+def test_output_that_no_room_is_left_for_is_told_in_a_line() -> None:
+    code, told = sent("> /dev/full")
+    assert code == 2
+    assert told == "ganzoo: No space left on device: make room where its output goes, or send it elsewhere\n"

@@ -118,6 +118,7 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_continue(at_work: AtWork, environm
     _, errors = at_work.process.communicate()
     assert at_work.process.returncode == 130
     assert errors == (
+        "stopping: every run at work writes its checkpoint; Ctrl-C again ends at once\n"
         f"ganzoo: stopped; what is finished is kept in {at_work.out}; to continue: "
         f"ganzoo {' '.join(map(str, at_work.command))}\n"
     )
@@ -128,6 +129,16 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_continue(at_work: AtWork, environm
     assert (code, errors) == (0, "")
     assert "mlp + pausing, seed 0: continues at step 6" in printed
     assert only_result(at_work.out).status == "done"
+
+
+def test_ctrl_c_that_ends_the_reader_of_the_lines_too_is_no_different(at_work: AtWork) -> None:
+    """As of `ganzoo bench | tee`."""
+    assert at_work.process.stdout is not None
+    at_work.process.stdout.close()
+    os.killpg(at_work.process.pid, signal.SIGINT)
+    _, errors = at_work.process.communicate()
+    assert (at_work.process.returncode, "to continue: ganzoo bench" in errors) == (130, True)
+    assert at_work.run_ends()
 
 
 def test_being_told_to_end_is_being_interrupted(at_work: AtWork) -> None:

@@ -21,8 +21,9 @@ from ganzoo.data.pictures import _of_sources
 from ganzoo.engine.job import Job
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Options
-from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError
+from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError, ResultsError
 from ganzoo.evaluate.moments import moments
+from ganzoo.results.store import write_json
 from ganzoo.zoo.datasets.digits import PACKAGED
 from ganzoo.zoo.extractors.classifier import digits_cnn
 
@@ -241,8 +242,20 @@ def test_a_run_is_scored_against_what_it_was_trained_on(tmp_path: Path) -> None:
     assert found.rows[0].score["fid"] == pytest.approx(row.best["fid"].mean, rel=0.2)
     more = ganzoo.score(run, samples=80, device="cpu")
     assert more.rows[0].count == 80
-    with pytest.raises(DataError, match="name one of its runs"):
-        ganzoo.score(tmp_path / "out", against="digits")
+    for above in (tmp_path / "out", row.folder):
+        with pytest.raises(DataError, match="name one of its runs"):
+            ganzoo.score(above, against="digits")
+
+
+def test_the_pictures_of_a_run_at_work_are_not_taken_for_images(folder: Path, tmp_path: Path) -> None:
+    (run,) = ganzoo.plan(model="mlp", loss="bce").runs
+    write_json(tmp_path / "config.json", run)
+    (tmp_path / "metrics.jsonl").touch()
+    for i in range(20):
+        (tmp_path / f"samples-{i}.png").symlink_to(folder / "fakes" / f"{2 * i:04}.png")
+    for fakes, reals in ((tmp_path, None), (tmp_path, folder / "reals"), (folder / "fakes", tmp_path)):
+        with pytest.raises(ResultsError, match="has not finished"):
+            ganzoo.score(fakes, against=reals, extractor="digits-cnn", device="cpu")
 
 
 def test_what_a_run_was_trained_on_is_found_whatever_it_is_called(folder: Path, tmp_path: Path) -> None:

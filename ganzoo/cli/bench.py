@@ -111,9 +111,9 @@ def _bench(suite: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
     try:
         with Bars() if is_terminal() else Lines() as watcher:
             run_grid(plan, out, watcher, options)
-    except Interrupted as stopped:
+    except (Interrupted, KeyboardInterrupt):  # the latter of Ctrl-C once more, while runs are stopped or killed
         command = shlex.join(["ganzoo", *sys.argv[1:]])
-        raise Interrupted(f"{stopped}; what is finished is kept in {out}; to continue: {command}") from None
+        raise Interrupted(f"stopped; what is finished is kept in {out}; to continue: {command}") from None
     summary = summarise([out])
     show_summary(summary)
     _show_pictures(plan, out, summary)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
+import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -73,9 +76,12 @@ def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to end is being interrupted
     warnings.showwarning = _warn
+    for closed in [name for name in ("stdout", "stderr") if getattr(sys, name) is None]:  # as `>&-` does
+        setattr(sys, closed, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # FID∞ in Latin-1, or a file's name that is no UTF-8
     try:
+        _check_here()
         cli.main(sys.argv[1:] or ["--help"], prog_name="ganzoo", standalone_mode=False)
     except Interrupted as error:
         _fail(str(error), 130)
@@ -89,6 +95,18 @@ def main() -> None:
         _fail(f"{error.format_message().rstrip('.')} (see: {command} --help)", 2)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _fail(f"{error.strerror}: make room where its output goes, or send it elsewhere", 2)
+
+
+def _check_here() -> None:
+    """Check that the current folder is still there: PyTorch ends a process that has none without a word of why."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise GanzooError("the current folder was deleted; change to one that is there") from None
 
 
 def _warn(message: Warning | str, category: type[Warning], *where: Any) -> None:

@@ -84,7 +84,7 @@ def open_pictures(
     path = expanded(text)
     if not exists(path):
         return _of_dataset(text, root)
-    if exists(path / "result.json"):
+    if _is_run(path):
         return _of_run(path, root, samples, which, device)
     if path.is_dir():
         return _of_folder(path)
@@ -95,8 +95,8 @@ def open_pictures(
 
 
 def _of_folder(folder: Path) -> Pictures:
-    if (folder / "grid.json").exists():
-        raise DataError(f"{folder} is a results folder: name one of its runs, a seed-N folder two levels below")
+    if (folder / "grid.json").exists() or any(folder.glob("seed-*/config.json")):
+        raise DataError(f"{folder} holds the results of runs: name one of its runs, a seed-N folder")
     with listing():
         flat, folders = images_and_folders(folder)
         files = [folder / name for name in flat]
@@ -220,6 +220,11 @@ def _of_split(chosen: Chosen, name: str, split: Split, root: Path) -> Pictures:
     return _in_memory(f"{name}@{split}", pixels, own_extractor(chosen), spec.metrics)
 
 
+def _is_run(folder: Path) -> bool:
+    """Tell whether a folder is a run's, also of one that has not ended: what pictures it has are grids of samples."""
+    return exists(folder / "result.json") or (exists(folder / "config.json") and exists(folder / "metrics.jsonl"))
+
+
 def _of_run(folder: Path, root: Path, samples: int | None, which: str, device: str) -> Pictures:
     from ganzoo.sampler import Sampler  # noqa: PLC0415  (training code that images on disk need not wait for)
 
@@ -250,7 +255,7 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
 def trained_on(text: str, root: Path) -> Pictures | None:
     """Return the images that a run was trained on; None of what is no run."""
     folder = expanded(text)
-    if not exists(folder / "result.json"):
+    if not _is_run(folder):
         return None
     run: Run = read_json(folder / "config.json", Run)
     return _of_split(Chosen(run.dataset.component, run.dataset.typed_params), run.dataset.label, "train", root)

@@ -105,8 +105,8 @@ class Lines(Watcher):
             self._pace = Pace(todo) if len(todo) > 1 else None
 
     def stopping(self) -> None:
-        """Say what is waited for."""
-        self.say("stopping: every run at work writes its checkpoint; Ctrl-C again ends at once")
+        """Say what is waited for, on standard error: Ctrl-C may have ended what reads the lines, too, as `| tee`."""
+        print("stopping: every run at work writes its checkpoint; Ctrl-C again ends at once", file=sys.stderr)
 
     def event(self, placed: Placed, event: Event) -> None:
         """Show the event."""
