@@ -323,13 +323,6 @@ def test_an_expected_failure_is_expected_and_has_its_reason():
     assert (marked.id, marked.marks[0].name, marked.marks[0].kwargs) == (
         "finite", "xfail", {"reason": "it is a joke", "strict": True}
     )  # fmt: skip
-    (subject,) = subjects("wrong")
-    found = {
-        one.check.name: one
-        for one in outcomes(subject, {"finite": "it is a joke", "terms": "so is this"}, together=False)
-    }
-    assert (found["finite"].verdict, found["finite"].bad) == ("expected", False)
-    assert (found["terms"].verdict, found["terms"].bad) == ("unexpected", True)
 
 
 def test_an_expected_failure_of_no_check_is_refused():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,8 @@ from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject
 
 OWN = Path(ganzoo.__file__).parent
-Verdict = Literal["passed", "failed", "expected", "unexpected", "skipped", "not tried"]
-"""Skipped: it means nothing here. Not tried: it stands on a stage that failed."""
+Verdict = Literal["passed", "failed", "skipped", "not tried"]
+"""Skipped: the check means nothing here. Not tried: an earlier stage failed."""
 ALL: tuple[Check, ...] = (
     *description.CHECKS,
     *target.CHECKS,
@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def bad(self) -> bool:
-        """Whether the component is at fault: it failed, or passed what was said to fail."""
-        return self.verdict in ("failed", "unexpected")
+        """Whether the component is at fault."""
+        return self.verdict == "failed"
 
 
 def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
@@ -58,35 +58,24 @@ def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
 
 
 def outcomes(
-    subject: Subject, expected: Mapping[str, str] | None = None, only: Callable[[Check], bool] = lambda check: True,
-    together: bool = True,
+    subject: Subject, only: Callable[[Check], bool] = lambda check: True, together: bool = True
 ) -> Iterator[Outcome]:  # fmt: skip
-    """Carry out the checks of a component, and leave out what stands on a stage that failed.
+    """Carry out the checks of a component, except those behind a stage that failed.
 
     Args:
         subject: what is checked.
-        expected: check -> the reason why it may fail.
         only: which checks to try.
         together: whether to train it with every built-in.
     """
-    expected = expected or {}
     failed: Check | None = None
     for check in filter(only, checks(subject, together)):
         if failed and failed.stage != check.stage:
             yield Outcome(check, "not tried", f"first mend {failed.name}")
             continue
         found = carry_out(check, subject)
-        if check.name in expected and found.verdict != "skipped":
-            found = _as_expected(found, expected[check.name])
-        elif found.verdict == "failed":
+        if found.bad:
             failed = failed or check
         yield found
-
-
-def _as_expected(found: Outcome, reason: str) -> Outcome:
-    if found.verdict == "failed":
-        return Outcome(found.check, "expected", reason)
-    return Outcome(found.check, "unexpected", f"it passes, and was expected to fail: {reason}")
 
 
 def carry_out(check: Check, subject: Subject) -> Outcome:
