@@ -31,7 +31,7 @@ from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Run
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
-from ganzoo.registry.lookup import build_target, installed
+from ganzoo.registry.lookup import build_target
 from ganzoo.results.store import read_json
 from ganzoo.train.seeds import derive
 from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
@@ -204,7 +204,7 @@ def _of_dataset(text: str, root: Path) -> Pictures:
     name = text.removesuffix(f"@{split}")
     place = Place("against")
     try:
-        (chosen,) = choose(installed(), "dataset", [Asked(*parse(name), place)])
+        (chosen,) = choose("dataset", [Asked(*parse(name), place)])
     except GanzooError as error:
         raise DataError(f"{text}: no such file or folder, and {error}; a dataset is written mnist@test") from None
     return _of_split(chosen, name, split, root)
