@@ -22,7 +22,7 @@ from ganzoo.testing.subject import Subject
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, total
-from ganzoo.train.trainer import Trainer
+from ganzoo.train.trainer import PLAYERS, Trainer
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -101,13 +101,13 @@ def _requests(subject: Subject, fixed: dict[str, Asked]) -> Iterator[dict[str, A
         yield {"model": model, "loss": loss, "dataset": dataset} | mine | fixed
 
 
-def random_images(run: Run, count: int = FEW) -> Images:
+def random_images(run: Run) -> Images:
     """Return noise of a run's shape and dtype, with labels of the run's classes, or of ten."""
     rng = np.random.default_rng(0)
-    labels = np.arange(count) % (run.classes or 10)
+    labels = np.arange(FEW) % (run.classes or 10)
     if run.dtype == "float32":
-        return Images(rng.uniform(-1, 1, (count, *run.shape)).astype(np.float32), labels)
-    return Images(rng.integers(0, 256, (count, *run.shape), dtype=np.uint8), labels)
+        return Images(rng.uniform(-1, 1, (FEW, *run.shape)).astype(np.float32), labels)
+    return Images(rng.integers(0, 256, (FEW, *run.shape), dtype=np.uint8), labels)
 
 
 def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) -> Trainer:
@@ -130,7 +130,7 @@ class Scene:
         """Build everything on a device, with weights and real images in a memory format."""
         self.run, self.device, self.memory_format = run, device, memory_format
         self.game = build_game(run, device)
-        self.modules = {player: self.game.modules(player) for player in ("discriminator", "generator")}
+        self.modules = {player: self.game.modules(player) for player in PLAYERS}
         for modules in self.modules.values():
             modules.to(memory_format=memory_format)
 
