@@ -90,7 +90,7 @@ def compare(
         resize=extractor.resize,
         dimension=dimension,
         classes=seen[0].classes,
-        quantisation=POINTS if eye.points else "none: images as they are",
+        quantisation=POINTS if fakes[0].points else "none: images as they are",
         generator="as they were given",
         best="nothing was trained",
     )
@@ -102,7 +102,6 @@ class _Eye:
 
     def __init__(self, extractor: Extractor, device: torch.device, metrics: tuple[str, ...], tell: Tell) -> None:
         self.extractor, self.device, self.metrics, self.tell = extractor, device, metrics, tell
-        self.points = False
 
     def look(
         self,
@@ -122,7 +121,6 @@ class _Eye:
     def _batches(self, pictures: Pictures, indices: np.ndarray, hashes: list[int] | None) -> Iterator[Tensor]:
         passed = 0
         for pixels in pictures.read(indices):
-            self.points = pixels.dtype != np.uint8
             if hashes is not None:
                 hashes += [_hash(image) for image in pixels]
             yield torch.tensor(pixels, device=self.device)
