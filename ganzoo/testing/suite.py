@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 import ganzoo
-from ganzoo.errors import one_line
+from ganzoo.errors import one_line, words_of
 from ganzoo.testing import data, description, engines, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
 from ganzoo.testing.subject import Subject
@@ -85,18 +85,14 @@ def carry_out(check: Check, subject: Subject) -> Outcome:
             torch.manual_seed(0)
             check.run(subject)
     except NotTried as left:
-        return Outcome(check, "skipped", _line(str(left)))
+        return Outcome(check, "skipped", words_of(left))
     except BrokenClaimError as broken:
-        return Outcome(check, "failed", _line(str(broken)))
+        return Outcome(check, "failed", words_of(broken))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code may raise anything
         return Outcome(check, "failed", f"raised {one_line(error)}{_place(error)}")
     return Outcome(check, "passed")
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _place(error: BaseException) -> str:
