@@ -36,14 +36,18 @@ class Chosen:
 
     @property
     def given_recipe(self) -> Recipe:
-        """The part of its recipe that parameters which the user gave decide; other components do not outrank it."""
+        """The part of its recipe that parameters which the user gave decide; other components do not outrank it.
+
+        A recipe value is decided by them if it differs from the one at the default parameters, or if a given parameter
+        has its name: `wgan-gp:n_critic=5` is a wish also where 5 is the default.
+        """
         recipe, known = self.recipe, parameters(self.component.usable_spec.params)
         defaults = {name: known[name].default for name in self.given if not known[name].required}
         plain = dataclasses.replace(self, params=dataclasses.replace(self.params, **defaults)).recipe
         return Recipe(**{
             field.name: getattr(recipe, field.name)
             for field in dataclasses.fields(Recipe)
-            if getattr(recipe, field.name) != getattr(plain, field.name)
+            if field.name in self.given or getattr(recipe, field.name) != getattr(plain, field.name)
         })  # fmt: skip
 
     @property
