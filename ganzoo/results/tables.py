@@ -13,7 +13,7 @@ import msgspec
 
 from ganzoo.evaluate.metrics import Column, Score
 from ganzoo.registry.provenance import CORE
-from ganzoo.results.beside import beside, published_notes
+from ganzoo.results.published import published_cell, published_notes
 from ganzoo.results.rows import Row, Spread, Spreads, Summary, Table
 from ganzoo.results.significance import LEVEL
 from ganzoo.results.store import THEN
@@ -92,7 +92,7 @@ def _cells(row: Row, table: Table) -> list[str]:
     return [
         row.combination,
         *(_text(found, column) for column in table.columns for found in (row.last, row.best)),
-        *([beside(row, table)] if _published(table) else []),
+        *([published_cell(row, table)] if _published(table) else []),
         *([_p(row.p)] if _tested(table) else []),
         str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
         f"{row.device_seconds.mean:.1f}" if row.device_seconds else "-", f"{row.peak_memory_bytes / 2**20:,.0f} MiB",
