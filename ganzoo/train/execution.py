@@ -54,7 +54,7 @@ class Execution:
 EAGER = Execution()
 
 
-def choose(mode: str, precision: str, device: torch.device) -> Execution:
+def choose_execution(mode: str, precision: str, device: torch.device) -> Execution:
     """Return what a mode and a precision mean on a device; `auto` is the fastest that leaves the numbers alone.
 
     Raises:
