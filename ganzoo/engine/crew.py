@@ -13,7 +13,7 @@ import torch
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ganzoo.engine.evaluator import Turns
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
@@ -60,8 +60,8 @@ class Crew:
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done
             shared = len(self.task.runs) > 1
-            job = Job(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
-            return (yield from job.turns())
+            work = TrainingRun(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
+            return (yield from work.turns())
         finally:
             lock.release()
 

@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from ganzoo.api import Device
-from ganzoo.engine.errands import Crew, Placed, Preparation
+from ganzoo.engine.errands import Placed, Preparation, Training
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.placing import Placer
 from ganzoo.engine.watch import Watcher
@@ -85,8 +85,8 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
                 watcher.event(one, event)
 
             ordered = _fairly(todo)
-            crews = [ordered[start : start + runs] for start in range(0, len(ordered), runs)]
-            placer.carry_out([Crew(crew, how, exchange, listen) for crew in crews], jobs, watcher.stopping)
+            shares = [ordered[start : start + runs] for start in range(0, len(ordered), runs)]
+            placer.carry_out([Training(share, how, exchange, listen) for share in shares], jobs, watcher.stopping)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import provenance
 from ganzoo.results.store import CHECKPOINT, Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, save_weights
-from ganzoo.train.execution import choose
+from ganzoo.train.execution import choose_execution
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
@@ -37,7 +37,7 @@ CHECKPOINT_SECONDS = 30.0
 def prepare(run: Run, options: Options) -> Prepared:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
-    choose(options.mode, options.precision, device)
+    choose_execution(options.mode, options.precision, device)  # raises for a mode that the device does not have
     use_float32()
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
@@ -46,8 +46,8 @@ def prepare(run: Run, options: Options) -> Prepared:
     return Prepared(data, extractor, against, device)
 
 
-class Job:
-    """A run in its folder."""
+class TrainingRun:
+    """A run at work in its folder."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Job:
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
-        execution = choose(options.mode, options.precision, self.device)
+        execution = choose_execution(options.mode, options.precision, self.device)
         self.trainer = Trainer(run, train, self.device, self.log_every, execution, self._note)
         self.evaluator = Evaluator(run, self.trainer.game, prepared, shared)
         self.data_sha256 = prepared.data.sha256
