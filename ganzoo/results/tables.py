@@ -13,12 +13,14 @@ RUN_COLUMNS = ("n", "failed", "images seen", "device s", "memory", "parameters G
 
 
 def titles(summary: Summary) -> list[str]:
-    """Return what stands above each table: the dataset, and the fingerprint where tables share it; none above one."""
+    """Return a title for each table: its dataset, and its protocol if several share that; a single table has none."""
     names = [table.dataset for table in summary.tables]
+    if len(names) == 1:
+        return [""]
     return [
         f"{table.dataset}, protocol {table.protocol.fingerprint}"
         if names.count(table.dataset) > 1 and table.protocol
-        else table.dataset * (len(names) > 1)
+        else table.dataset
         for table in summary.tables
     ]
 
@@ -115,10 +117,13 @@ def _short(count: int) -> str:
 
 def notes(summary: Summary) -> list[str]:
     """Return what must be read with the numbers: spread, tests, protocol, hardware, what is missing."""
-    found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."] * bool(summary.tables)
+    found: list[str] = []
+    if summary.tables:
+        found.append("Mean ± sd over n training seeds; scores of the last and of the best checkpoint.")
     if any(row.failures and row.done for row in summary.rows):
         found.append("Failed runs are in no mean: a row that has any may look better than it is.")
-    found += [_test_note(table) for table in summary.tables[:1] if any(map(_tested, summary.tables))]
+    if any(map(_tested, summary.tables)):
+        found.append(_test_note(summary.tables[0]))
     for table in summary.tables:
         if table.protocol:
             found.append(f"Protocol: {table.protocol.describe(table.metrics)}.")
