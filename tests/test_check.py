@@ -17,11 +17,11 @@ from ganzoo.cli.main import cli
 from ganzoo.errors import BrokenPluginError, ParameterError, UnknownComponentError
 from ganzoo.registry.lookup import installed
 from ganzoo.testing import conformance
+from ganzoo.testing.combinations import combinations
 from ganzoo.testing.rehearsal import partners
 from ganzoo.testing.source import find
 from ganzoo.testing.subject import Subject, subjects
 from ganzoo.testing.suite import ALL, Outcome, checks, outcomes
-from ganzoo.testing.training import combinations
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = {"dcgan": ":width=16,latent=8", "resnet": ":width=8,critic_width=8", "sagan": ":width=8,critic_width=8"}

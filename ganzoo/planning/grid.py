@@ -20,6 +20,8 @@ from ganzoo.planning.run import Evaluation, Run
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
 
 MOST_SAMPLES = 10_000
+NONE_WORKS = "no combination of this grid can work: "
+"""How the error of a grid begins whose combinations are all refused; the reasons follow."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def make_plan(request: Request) -> Plan:
                 published[run.combination_id] = product.published
     if not runs:
         lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
-        raise IncompatibleError(f"no combination of this grid can work: {lines}")
+        raise IncompatibleError(f"{NONE_WORKS}{lines}")
     return Plan(tuple(runs), tuple(refusals), request, published)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 import ganzoo
 from ganzoo.api import Images, Kind, Player, Setting, Terms
 from ganzoo.errors import GanzooError, IncompatibleError
+from ganzoo.planning.grid import NONE_WORKS
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import installed
 from ganzoo.registry.provenance import CORE
@@ -77,19 +78,32 @@ def plan(steps: int = 100, **request: Any) -> Run:
     return ganzoo.plan(**request, recipe=recipe).runs[0]
 
 
+class NoPartnersError(BrokenClaimError):
+    """The plan refuses a component with every built-in; `reason` is why it refuses the first."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the plan refuses it with every built-in: {reason}")
+        self.reason = reason
+
+
+def reasons(error: IncompatibleError) -> str:
+    """Return why the plan refuses a combination, without the words that lead up to it."""
+    return str(error).removeprefix(NONE_WORKS)
+
+
 def first_run(subject: Subject, **fixed: Asked) -> Run:
     """Return the run of the subject with the first partners that it works with; `fixed` names some of them.
 
     Raises:
-        BrokenClaimError: it works with none.
+        NoPartnersError: it works with none.
     """
     refused = ""
     for request in _requests(subject, fixed):
         try:
             return plan(**request)
         except IncompatibleError as error:
-            refused = refused or str(error).removeprefix("no combination of this grid can work: ")
-    raise BrokenClaimError(f"the plan refuses it with every built-in: {refused}")
+            refused = refused or reasons(error)
+    raise NoPartnersError(refused)
 
 
 def _requests(subject: Subject, fixed: dict[str, Asked]) -> Iterator[dict[str, Any]]:
@@ -179,7 +193,7 @@ def refusal(**request: Any) -> str:
     try:
         plan(**request)
     except IncompatibleError as error:
-        return str(error).removeprefix("no combination of this grid can work: ")
+        return reasons(error)
     except GanzooError as error:
         raise NotTried(str(error)) from None
     return ""

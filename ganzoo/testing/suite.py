@@ -14,6 +14,7 @@ import ganzoo
 from ganzoo.errors import one_line, words_of
 from ganzoo.testing import data, description, engines, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
+from ganzoo.testing.combinations import combinations
 from ganzoo.testing.subject import Subject
 
 OWN = Path(ganzoo.__file__).parent
@@ -54,7 +55,7 @@ def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
     for stage in STAGES:
         yield from (one for one in ALL if kind in one.kinds and one.stage == stage)
     if together and subject.component.spec is not None:
-        yield from training.combinations(subject)
+        yield from combinations(subject)
 
 
 def outcomes(
