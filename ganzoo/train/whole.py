@@ -11,7 +11,7 @@ from torch import OutOfMemoryError, Tensor
 
 from ganzoo.api import Player
 from ganzoo.errors import one_line
-from ganzoo.train.apart import apart
+from ganzoo.train.apart import norms_apart
 from ganzoo.train.capture import Same
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
@@ -78,7 +78,7 @@ class Whole:
         networks = (game.networks.body, game.networks.head)
         step.most_passes = _most_passes(game, step)
         before = backend.made
-        with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
+        with norms_apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
             found = self.compiled(terms_of, game, step, one)
         self.made[step.player] += backend.made - before
         if self.made[step.player] > ANEW:
