@@ -27,7 +27,7 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "dim"}
 @click.argument("what", nargs=-1, metavar="NAME|FOLDER...", shell_complete=names())
 @click.option("--alone", is_flag=True, help="Leave out the three training steps with every built-in.")
 @click.option("--list", "listed", is_flag=True, help="List the checks, and why each is there, and check nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a check.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each check.")
 def check(what: tuple[str, ...], *, alone: bool, listed: bool, as_json: bool) -> None:
     """Check a component, or all that a plugin's folder brings.
 
@@ -86,7 +86,7 @@ class _Silent:
 
 
 class _Plain(_Silent):
-    """Shows a line a check, with why and what to do where it failed."""
+    """Shows one line per check, and for a failed one why it matters and what to do."""
 
     def __init__(self, subject: Subject) -> None:
         component = subject.component

@@ -21,7 +21,7 @@ class _Plural(click.Choice):  # of str, which click 8.1 does not let one say
 
 @click.command("list")
 @click.argument("kind", required=False, metavar="[KIND]", type=_Plural(list(PLURALS)))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a component.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each component.")
 def list_command(kind: str | None, as_json: bool) -> None:
     """List what is installed, and whether it works.
 

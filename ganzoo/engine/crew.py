@@ -79,7 +79,7 @@ class Crew:
             raise
         except BaseException as error:  # a component may raise anything; the run fails and the grid goes on
             file = self.folders[number] / "error.txt"
-            with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
+            with suppress(OSError):  # the folder is gone or the disk is full, which may be the error itself
                 file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))
         else:

@@ -123,13 +123,13 @@ class Training:
         return make_job(f"{first.parent.name}.{first.name}", task, self.exchange, self.output)
 
     def hear(self, event: Event) -> None:
-        """Tell it on, but for a second end of a run."""
+        """Pass the event on, unless it is a second end of the same run."""
         if event.kind in ("finished", "error") and self._untold.pop(event.run, None) is None:
             return
         self.listen(self.placed[event.run], event)
 
     def ended(self, code: int) -> None:
-        """Tell how the runs ended that did not tell it themselves."""
+        """Tell the end of the runs that did not tell it themselves."""
         told = "told to stop, and wrote its checkpoint; run the same command again to go on"
         words = told if code == INTERRUPTED else f"its process ended with {exit_words(code)}; see {self.output}"
         self._end("ProcessError", words)

@@ -119,7 +119,7 @@ class TrainingRun:
         saved = time.monotonic()
         left = self.steps - self.trainer.number
         profiler = StepProfiler(self.folder / "trace.json", left) if self.options.profile else None
-        bad = yield from self._evaluate_if_due()  # where the run was stopped while it was scored
+        bad = yield from self._evaluate_if_due()  # if the run was stopped while it was scored
         if bad:
             return bad
         while self.trainer.number < self.steps:
@@ -153,7 +153,7 @@ class TrainingRun:
             if ago is not None:
                 step = self.trainer.number - math.ceil(ago / self._steps_of(player))
                 bad.append((step, f"the {player}'s loss is not finite"))
-        if bad:  # one player's breaks the other's a step later
+        if bad:  # where one player's loss breaks, the other's follows a step later
             return min(bad, key=lambda found: found[0])
         self.log.write({"step": self.trainer.number, **means})
         self.tell(Event(kind="progress", step=self.trainer.number, values={"terms": means}))
@@ -176,7 +176,7 @@ class TrainingRun:
         network, number = self.trainer.game.sampler(), self.trainer.number
         if flaw := self.evaluator.flaw(network):
             return number, flaw
-        if number < self.steps:  # whose picture comes with its scores
+        if number < self.steps:  # the last step's picture is drawn when it is reported
             self.evaluator.draw(network, self.folder / f"samples-{number:0{len(str(self.steps))}}.png")
         first = self.run.evaluation.metrics[0]
         selection = yield from self._stoppable(self.evaluator.score(network, "select", (first,)))
@@ -216,7 +216,7 @@ class TrainingRun:
                 save_weights(self.folder / "generator-last.safetensors", network.state_dict())
                 self.evaluator.draw(network, self.folder / "samples.png")
             last = Checkpoint(self.steps, progress.last)
-            network.load_state_dict(progress.best_weights)  # so will checkpoints from now on
+            network.load_state_dict(progress.best_weights)  # checkpoints from now on hold these
             same = progress.best_step == self.steps
             best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())

@@ -20,7 +20,7 @@ from ganzoo.evaluate.mode_coverage import modes
 from ganzoo.evaluate.moments import MomentAccumulator, Moments
 
 BATCH = 256
-"""Images a pass through the feature network; does not change a score beyond rounding."""
+"""Images per pass through the feature network; does not change a score beyond rounding."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def _markdown(cell: str) -> str:
 
 
 def to_csv(summary: Summary) -> str:
-    """Return one line a combination, with means and sds in columns of their own, named as the table's scores."""
+    """Return one line per combination, with means and sds in separate columns, named as the table's scores."""
     stream = io.StringIO()
     records = [_record(row, table) for table in summary.tables for row in table.rows]
     names = dict.fromkeys(name for record in records for name in record)

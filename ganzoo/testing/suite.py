@@ -50,7 +50,7 @@ class Outcome:
 
 
 def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
-    """Yield the checks of a component, a stage after the other; `together`: with every built-in that goes with it."""
+    """Yield the checks of a component, stage by stage; `together`: also training with every compatible built-in."""
     kind = subject.component.kind
     for stage in STAGES:
         yield from (one for one in ALL if kind in one.kinds and one.stage == stage)
