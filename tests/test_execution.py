@@ -138,7 +138,7 @@ def test_graphs_and_tf32_need_a_gpu(mode, precision, advice):
 
 def test_tf32_ends_with_the_step():
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    with Execution(precision="tf32").products():
+    with Execution(precision="tf32").kernels():
         assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
 

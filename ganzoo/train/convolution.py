@@ -21,9 +21,9 @@ from torch.autograd import Function
 from ganzoo.train import winograd
 
 FEW = 6
-"""Channels of `large` up to which `up` is a product and a few sums: oneDNN computes sixteen where there are three."""
+"""Most channels of `large` for which `up` is a product and a few sums: oneDNN computes 16 where there are 3."""
 SMALL = 36
-"""Places of `small`, height times width, up to which a strided `weigh` in bfloat16 is one product."""
+"""Most pixels of `small`, height times width, for which a strided `weigh` in bfloat16 is one product."""
 
 
 class Place(NamedTuple):
@@ -128,7 +128,7 @@ class Weigh(Function):
 
 
 def tiles(dtype: torch.dtype, images: Sequence[int], outputs: int, place: Place) -> bool:
-    """Whether a convolution of such images, either way, and its gradients are faster with fewer products."""
+    """Whether Winograd tiles make a convolution of such images, its transpose and its gradients faster."""
     return place == (1, 1, 3) and winograd.pays(images, outputs, dtype)
 
 
@@ -148,17 +148,17 @@ def smaller(side: int, place: Place) -> int:
 
 
 def transposed(side: int, place: Place) -> int:
-    """Return the least side of `large` that a convolution makes this side of `small` of."""
+    """Return the least side of `large` that a convolution turns into this side of `small`."""
     return (side - 1) * place.stride - 2 * place.padding + place.kernel
 
 
 def rows(images: Tensor, start: int = 0) -> Tensor:
-    """Put the places one below the other, (N, C, h, w) -> (N*h*w, C), or for start 1 side by side, -> (N, h*w*C)."""
+    """Make each pixel a row, (N, C, h, w) -> (N*h*w, C), or with start 1 each image, -> (N, h*w*C)."""
     return images.permute(0, 2, 3, 1).flatten(start, start + 2)
 
 
 def unfold(large: Tensor, place: Place) -> Tensor:
-    """Write down what the kernel sees at each place: (N, C, H, W) -> (N*h*w, k*k*C)."""
+    """Return what the kernel covers at each of its positions: (N, C, H, W) -> (N*h*w, k*k*C)."""
     stride, padding, k = place
     n, c, height, width = large.shape
     padded = large.new_zeros(n, height + 2 * padding, width + 2 * padding, c)
@@ -170,7 +170,7 @@ def unfold(large: Tensor, place: Place) -> Tensor:
 
 
 def fold(columns: Tensor, bias: Tensor | None, small: torch.Size, side: tuple[int, int], place: Place) -> Tensor:
-    """Add up what each place of `small` adds to `large`: (N*h*w, k*k*C) -> (N, C, *side); the adjoint of `unfold`.
+    """Add up what each pixel of `small` contributes to `large`: (N*h*w, k*k*C) -> (N, C, *side); `unfold`'s adjoint.
 
     The sums are in float32 where the columns are in bfloat16.
     """
