@@ -11,7 +11,7 @@ from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Part
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import installed
-from ganzoo.registry.renames import current
+from ganzoo.registry.renames import renamed
 
 
 def choose(kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
@@ -20,7 +20,7 @@ def choose(kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
     for one in asked:
         with one.place.blamed():
             component = installed().get(kind, one.name)
-            values = current(component.usable_spec, one.values, component.shown_name)
+            values = renamed(component.usable_spec, one.values, component.shown_name)
             params = build(component.usable_spec.params, values, component.shown_name)
         chosen.append(Chosen(component, params, frozenset(values)))
     return chosen

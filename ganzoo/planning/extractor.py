@@ -1,4 +1,4 @@
-"""Which feature network looks at what there is, and which metrics it can serve."""
+"""Which feature network scores the data, and which metrics it can serve."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Own:
     text: str
     """As `name:key=value`."""
     bound: bool = False
-    """Whether it knows this very dataset, as a mixture's does: with other parameters it is about other data."""
+    """Whether its parameters describe this very dataset, as a mixture's modes: with others it fits other data."""
 
 
 def own_extractor(dataset: Chosen) -> Own:
@@ -36,7 +36,7 @@ def own_extractor(dataset: Chosen) -> Own:
 
 
 def choose_extractor(asked: Asked | None, own: Own) -> Chosen:
-    """Return the feature network that was asked for, or the data's own; one that is bound is the data's own or none.
+    """Return the feature network that was asked for, or the data's own; a bound one must have the data's parameters.
 
     Raises:
         GanzooError: a name that nobody knows, or the data's own network with parameters of other data.
@@ -78,11 +78,11 @@ def choose_scorer(
     return chosen, names
 
 
-def check_sight(name: str, points: bool, extractor: Chosen) -> None:
-    """Check that a feature network looks at what there is: float32 points, or images.
+def check_input(name: str, points: bool, extractor: Chosen) -> None:
+    """Check that a feature network takes what the data consists of: float32 points, or images.
 
     Raises:
-        IncompatibleError: it looks at the other.
+        IncompatibleError: it takes the other.
     """
     if points != ("points" in extractor.provides):
         has, sees = ("points, no images", "images") if points else ("images, no points", "points")

@@ -12,7 +12,7 @@ from ganzoo.api import DataInfo, DatasetSpec, Setting
 from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.choice import choose, part
-from ganzoo.planning.extractor import check_metrics, check_sight, choose_extractor, own_extractor, served
+from ganzoo.planning.extractor import check_input, check_metrics, choose_extractor, own_extractor, served
 from ganzoo.planning.fold import fold, separate
 from ganzoo.planning.published import Published
 from ganzoo.planning.request import Asked, Layer, Product, Request
@@ -140,7 +140,7 @@ def _dataset(asked: Asked, request: Request) -> _Dataset:
     with asked.place.blamed():
         info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
     extractor = choose_extractor(request.extractor, own_extractor(chosen))
-    check_sight(chosen.name, info.dtype == "float32", extractor)
+    check_input(chosen.name, info.dtype == "float32", extractor)
     metrics = request.metrics or (served(spec.metrics, extractor) if request.extractor else spec.metrics)
     check_metrics(metrics, extractor)
     most = info.test or info.train // 2

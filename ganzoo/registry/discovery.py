@@ -77,12 +77,12 @@ def scan(path: Sequence[str] | None = None) -> tuple[list[Entry], list[Damage]]:
                 damaged.append(Damage(name, version, f"{parsed}; reinstall it"))
             else:
                 entries += _entries(parsed, name, version)
-                damaged += [Damage(name, version, slip) for slip in slips(parsed.sections())]
+                damaged += [Damage(name, version, reason) for reason in misspelt_groups(parsed.sections())]
     return entries, damaged
 
 
-def slips(groups: Iterable[str]) -> list[str]:
-    """Return what is wrong with the groups of entry points that look like ganzoo's and are none."""
+def misspelt_groups(groups: Iterable[str]) -> list[str]:
+    """Return an error for each entry-point group that looks like one of ganzoo's and is none."""
     return [
         f'"{group}" is no group of entry points that this ganzoo reads{did_you_mean(group, GROUPS)}'
         for group in groups

@@ -166,7 +166,7 @@ def _settings_are_answered(chosen: Chosen, at: str) -> None:
     "known-traits", KINDS, "description", fix="use a trait that some component provides: ganzoo show NAME prints them"
 )
 def _traits_exist(subject: Subject) -> None:
-    """A trait that nothing provides is never fulfilled, or never excludes anything: mostly a slip of the pen."""
+    """A trait that nothing provides is never fulfilled, or never excludes anything: mostly a typing error."""
     known = set(OPTION_TRAITS) if subject.component.kind == "engine" else _known_traits()
     for one in (subject, *subject.options()):
         for field, traits in (("requires", one.chosen.requires), ("conflicts", one.chosen.conflicts)):

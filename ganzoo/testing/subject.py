@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError, ParameterError, UnknownComponentError, di
 from ganzoo.params import Parameter, build, label, parameters, parse
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import Component, build_target, installed
-from ganzoo.registry.renames import current
+from ganzoo.registry.renames import renamed
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Subject:
     def params(self) -> Any:
         """The params dataclass at the given values."""
         name = self.component.name
-        return build(self.spec.params, current(self.spec, self.values, name), name)
+        return build(self.spec.params, renamed(self.spec, self.values, name), name)
 
     @property
     def taken(self) -> bool:
