@@ -73,11 +73,11 @@ def test_on_a_gpu_the_processors_generator_is_each_runs_own_as_well(monkeypatch)
         "Stream": lambda device: OnGPU(), "stream": lambda one: nullcontext(), "default_generators": [OnGPU()],
     }.items():  # fmt: skip
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    places = [module.Place(Options(device="cuda", data_root="", cache="")) for _ in range(2)]
+    contexts = [module.TurnContext(Options(device="cuda", data_root="", cache="")) for _ in range(2)]
     drawn: list[list[float]] = [[], []]
     for _ in range(3):
-        for place, numbers in zip(places, drawn, strict=True):
-            with place.taken():
+        for context, numbers in zip(contexts, drawn, strict=True):
+            with context.entered():
                 numbers.append(torch.rand(()).item())
     assert drawn[0] == drawn[1] and len(set(drawn[0])) == 3
 

@@ -161,15 +161,16 @@ def _scores_are_finite(subject: Subject) -> None:
 @check("options", EXTRACTOR, "behaviour", fix="build what each choice promises, or take it out of the choices")
 def _every_option_builds(subject: Subject) -> None:
     """Each choice is another network, whose scores must not be mixed up with the others'."""
-    seen = {_name(subject): label(subject.component.name, subject.params)}
+    seen = {_identity(subject): label(subject.component.name, subject.params)}
     for one in subject.options():
         named = label(one.component.name, one.params)
-        identity = _name(one)
+        identity = _identity(one)
         require(identity not in seen, f"{named} and {seen.get(identity)} have the same sha256 and resize")
         seen[identity] = named
 
 
-def _name(subject: Subject) -> tuple[str, str]:
+def _identity(subject: Subject) -> tuple[str, str]:
+    """Return what tells a network from another; NotTried where it cannot be built here."""
     try:
         network = built(subject)
     except GanzooError as error:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.train.convolution import Down, Place, Up, folds, multiplies, smaller, tiles, transposed
+from ganzoo.train.convolution import Down, Geometry, Up, folds, multiplies, smaller, tiles, transposed
 
 
 class Fast(TorchFunctionMode):
@@ -32,17 +32,17 @@ def convolve(
     stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
     """Compute `torch.conv2d`, with faster kernels where it or its gradients have some."""
-    place = _place(input, weight, stride, padding, dilation, groups)
-    if place and _fits(input, weight, bias, inputs=1):
-        side = [smaller(whole, place) for whole in input.shape[2:]]
+    geometry = _geometry(input, weight, stride, padding, dilation, groups)
+    if geometry and _fits(input, weight, bias, inputs=1):
+        side = [smaller(whole, geometry) for whole in input.shape[2:]]
         learns, dtype = torch.is_grad_enabled(), _dtype(input)
         faster = (
-            (learns and input.requires_grad and folds(weight.shape[1], place))
-            or (learns and weight.requires_grad and multiplies(dtype, side, place))
-            or tiles(dtype, input.shape, weight.shape[0], place)
+            (learns and input.requires_grad and folds(weight.shape[1], geometry))
+            or (learns and weight.requires_grad and multiplies(dtype, side, geometry))
+            or tiles(dtype, input.shape, weight.shape[0], geometry)
         )
         if faster:
-            return Down.apply(*_cast(input, weight, bias), place)
+            return Down.apply(*_cast(input, weight, bias), geometry)
     return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -51,19 +51,19 @@ def convolve_back(
     stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Tensor:  # fmt: skip
     """Compute `torch.conv_transpose2d`, with faster kernels where it or its gradients have some."""
-    place = _place(input, weight, stride, padding, dilation, groups)
+    geometry = _geometry(input, weight, stride, padding, dilation, groups)
     extra = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * 2
-    plain = len(extra) == 2 and place is not None and max(extra) < place.stride
-    if place and plain and _fits(input, weight, bias, inputs=0):
+    plain = len(extra) == 2 and geometry is not None and max(extra) < geometry.stride
+    if geometry and plain and _fits(input, weight, bias, inputs=0):
         learns, dtype = torch.is_grad_enabled() and weight.requires_grad, _dtype(input)
         faster = (
-            folds(weight.shape[1], place)
-            or (learns and multiplies(dtype, input.shape[2:], place))
-            or tiles(dtype, input.shape, weight.shape[1], place)
+            folds(weight.shape[1], geometry)
+            or (learns and multiplies(dtype, input.shape[2:], geometry))
+            or tiles(dtype, input.shape, weight.shape[1], geometry)
         )
         if faster:
-            side = tuple(transposed(part, place) + more for part, more in zip(input.shape[2:], extra, strict=True))
-            return Up.apply(*_cast(input, weight, bias), side, place)
+            side = tuple(transposed(part, geometry) + more for part, more in zip(input.shape[2:], extra, strict=True))
+            return Up.apply(*_cast(input, weight, bias), side, geometry)
     return torch.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
@@ -104,14 +104,14 @@ OWN: Mapping[Any, Callable[..., Tensor]] = {
 }
 
 
-def _place(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Place | None:
-    """Return where the kernel is put; None if it is not square, or is dilated or grouped, or if x is not on a CPU."""
+def _geometry(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry | None:
+    """Return the geometry; None if both directions differ, or it is dilated or grouped, or x is not on a CPU."""
     if isinstance(padding, str) or not x.is_cpu or x.ndim != 4 or groups != 1:
         return None
     pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in (stride, padding, w.shape[2:], dilation)]
     if any(len(one) != 2 or one[0] != one[1] for one in pairs) or pairs[3] != (1, 1):
         return None
-    return Place(*(one[0] for one in pairs[:3]))
+    return Geometry(*(one[0] for one in pairs[:3]))
 
 
 def _fits(x: Tensor, w: Tensor, b: Tensor | None, inputs: int) -> bool:
