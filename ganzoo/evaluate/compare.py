@@ -111,7 +111,7 @@ class _Viewer:
         featured: np.ndarray | None = None,
         hashes: list[int] | None = None,
     ) -> Evidence:
-        """Return the evidence of these pictures for some metrics; append each image's hash to `hashes`."""
+        """Return the evidence of these pictures for some metrics; add each image's hash to `hashes`, if given."""
         batches = self._batches(pictures, indices, hashes)
         try:
             return extract(self.extractor, batches, metrics, featured)

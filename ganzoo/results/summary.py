@@ -82,7 +82,7 @@ def _by_dataset(runs: Sequence[_Ended]) -> list[list[_Ended]]:
 
 
 def _dataset(run: Run) -> str:
-    """Return how a dataset was asked for; whether its content has changed, the protocol's hash tells."""
+    """Return how a dataset was asked for; only the hash in the protocol tells whether its content has changed."""
     return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
 
 
@@ -116,7 +116,12 @@ def _table(runs: Sequence[_Ended], published: Mapping[str, Published]) -> Table:
 
 
 def _told_apart(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
-    """Return the rows, of which `runs` has one each; to equal names add how recipes differ, or the folder."""
+    """Return the rows with distinct names: equal ones are followed by what differs in their recipes, or by the folder.
+
+    Args:
+        rows: as `_row` makes them.
+        runs: a run of each row.
+    """
     found: list[Row] = []
     for row, run in zip(rows, runs, strict=True):
         twins = [other.recipe for other in runs if other.combination == run.combination]
