@@ -141,7 +141,7 @@ Reasons = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """All that is known of a component without building it.
+    """Everything that is known about a component without building it.
 
     `recipe`, `provides`, `requires` and `conflicts` may be functions of the parameters. `setting(params, setting)`
     changes what all components of a run are built for; `refuse(params, setting)` returns the reason why this one cannot
@@ -171,9 +171,9 @@ class Spec:
     refuse: Callable[[Any, Setting], str | None] | None = None
     """(params, setting) -> why it cannot work there, or None where it can."""
     formerly: Collection[str] = ()
-    """Names that it had before: they go on working, with a warning that tells the new one."""
+    """Former names of the component. They still work, with a warning that gives the new name."""
     renamed: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Parameters that had another name before: the old name -> the new one; likewise."""
+    """Former names of parameters: old name -> new name. They still work, with a warning."""
     api: int = API_VERSION
     """The version it was written for; write the number, so that an older ganzoo can tell that it is too old."""
 
@@ -191,7 +191,7 @@ class DataInfo:
     classes: int
     """Number of classes; 0 when the images have no labels."""
     dtype: Literal["uint8", "float32"] = "uint8"
-    """float32 where the samples are points in [-1, 1] and no pixels: they are neither rounded nor drawn as images."""
+    """float32 if the samples are points in [-1, 1] instead of pixels: they are neither rounded nor drawn as images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +228,7 @@ class Networks:
 
     The discriminator comes in two parts, so that tricks can reach its features: feature matching, minibatch
     discrimination, an auxiliary classifier and projection all attach to the seam between them. The classes condition
-    the generator alone: how the discriminator learns of them is a trick's business.
+    the generator alone; a trick decides how the discriminator uses them.
     """
 
     generator: nn.Module
@@ -243,11 +243,11 @@ class Networks:
     latent: int
     """Length of z."""
     features: int
-    """Length of what the body gives for an image."""
+    """Length of a feature vector."""
 
 
 class Verdict(NamedTuple):
-    """What the discriminator says of one batch, from one pass; one answer for all images that are packed together."""
+    """The discriminator's output for one batch, from one pass. Images that are packed together share one answer."""
 
     logits: Tensor
     """(N / packing,), before any sigmoid."""
@@ -265,7 +265,7 @@ class Targets(NamedTuple):
 
 
 class Step(Protocol):
-    """All that a loss or trick may see of one player's step; nothing may be asked of it once the hook has returned."""
+    """Everything that a loss or trick may see of one player's step. Do not use it after the hook has returned."""
 
     @property
     def player(self) -> Player:
@@ -274,7 +274,7 @@ class Step(Protocol):
 
     @property
     def number(self) -> int:
-        """The generator step that this is of, from 0; a captured one does not tell (a trick decides in `schedule`)."""
+        """The number of the generator step, from 0. A captured step cannot read it: decide in `schedule` instead."""
         ...
 
     @property
@@ -308,10 +308,10 @@ class Step(Protocol):
         ...
 
     def judge(self, images: Tensor) -> Verdict:
-        """Return what the discriminator says of images, behind every augmentation.
+        """Return the discriminator's output for images, after every augmentation.
 
         A batch goes through the discriminator once a step: judging the same tensor again returns the same verdict.
-        Where networks are conditional, the i-th image is taken for one of class `labels[i]`: judge a whole batch.
+        If the networks are conditional, image i is judged as one of class `labels[i]`: always judge a whole batch.
         """
         ...
 
@@ -321,7 +321,7 @@ Terms = dict[str, "Tensor"]
 
 
 class Rates(NamedTuple):
-    """What of a recipe may change from step to step."""
+    """The values of a recipe that may change from step to step."""
 
     generator_lr: float
     """Learning rate of the generator."""
@@ -351,7 +351,7 @@ class Opponent(Protocol):
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
-        """Its weights by name, ready to be differentiated with respect to."""
+        """Its weights by name; gradients can be taken with respect to them."""
         ...
 
     def objective(self) -> Tensor:
@@ -370,7 +370,7 @@ class Loss(Generic[P]):
     """The game that the two players play. Derive from it and return each player's terms, to be minimised."""
 
     differentiates: Collection[Literal["real", "fake"]] = ()
-    """Batches that `discriminator(step)` differentiates with respect to, so that the shared pass can serve it."""
+    """Batches that `discriminator(step)` takes gradients with respect to, so that the shared pass can serve it."""
 
     def __init__(self, params: P) -> None:
         """Keep the parameters; a loss holds no state."""
@@ -392,7 +392,7 @@ class Trick(Generic[P]):
     """A change to training. Every hook does nothing until it is overridden; state lives in tensors."""
 
     differentiates: Collection[Literal["real", "fake"]] = ()
-    """Batches that `discriminator(step)` differentiates with respect to, so that the shared pass can serve it."""
+    """Batches that `discriminator(step)` takes gradients with respect to, so that the shared pass can serve it."""
     replaces: Collection[Player] = ()
     """Players whose loss this trick's own terms stand in for."""
 
@@ -429,7 +429,7 @@ class Trick(Generic[P]):
         return opponent
 
     def verdict(self, verdict: Verdict, images: Tensor, step: Step) -> Verdict:
-        """Change what the discriminator says of a batch of images; it may not ask it again of the step's own."""
+        """Change the discriminator's output for a batch; must not call `step.judge` on the step's own images."""
         return verdict
 
     def targets(self, targets: Targets, step: Step) -> Targets:
@@ -460,7 +460,7 @@ class Trick(Generic[P]):
 
 
 class Extracted(NamedTuple):
-    """What a feature network says of one batch."""
+    """A feature network's output for one batch."""
 
     features: Tensor
     """(N, D) float32: the activations that distances are measured between."""
@@ -487,7 +487,7 @@ class Extractor(Protocol):
         ...
 
     def __call__(self, images: Tensor) -> Extracted:
-        """Map images of shape (N, C, H, W), of the dataset's dtype, to features and what else it tells."""
+        """Map images of shape (N, C, H, W), of the dataset's dtype, to features and what else it gives."""
         ...
 
 
@@ -498,9 +498,9 @@ class Extractor(Protocol):
 class Job:
     """One process that an engine is to place: pure data, which means the same wherever it is carried out.
 
-    All that it reads and writes lies in files: the place where it runs needs the same Python environment and the same
-    folders, and nothing comes back but those files and an exit code. How far it has come, and how its runs ended, it
-    tells there, too. At SIGTERM, or where the process that started it is gone, it writes its checkpoints and ends.
+    It reads and writes nothing but files: the place where it runs needs the same Python environment and the same
+    folders, and only those files and an exit code come back. Its progress and the end of its runs are written there,
+    too. At SIGTERM, or when the process that started it is gone, it writes its checkpoints and ends.
     """
 
     name: str
@@ -508,9 +508,9 @@ class Job:
     command: tuple[str, ...]
     """The program and its arguments."""
     folder: str
-    """Where it is carried out: an absolute path."""
+    """The working directory: an absolute path."""
     environment: Mapping[str, str]
-    """The variables that it needs, besides those of a user who has just logged in."""
+    """Environment variables that it needs in addition to those of a login."""
     output: str
     """The file that what it prints is appended to, standard output and standard error alike: an absolute path."""
     device: Device
@@ -527,10 +527,10 @@ class Job:
 
 
 class Process(Protocol):
-    """A job that was started; `subprocess.Popen` is one as it is."""
+    """A job that was started; a `subprocess.Popen` is one already."""
 
     def poll(self) -> int | None:
-        """Return None while it waits or works, then its exit code: 0 where it ended well; minus a signal's number."""
+        """Return None while it waits or works, then its exit code: 0 for success, -N if signal N ended it."""
         ...
 
     def terminate(self) -> None:
@@ -556,13 +556,13 @@ class Capacity(NamedTuple):
 class Engine(Generic[P]):
     """Where runs are carried out. Derive from it and say how one job is started; ganzoo does the rest.
 
-    ganzoo decides which job comes next, looks at those at work, tells the user, stops them all on Ctrl-C, and reads in
-    the results folder what came of each run. Whatever a method raises fails the runs of its job, and no others. An
+    ganzoo decides which job comes next, polls the running ones, tells the user, stops them all on Ctrl-C, and reads the
+    outcome of each run from the results folder. If a method raises, the runs of its job fail, and no others. An
     engine imports no torch; its spec may exclude options as traits, e.g. `conflicts={"device:cuda": "it has no GPU"}`.
     """
 
     seconds: float = 0.1
-    """Between two looks at the jobs at work; longer where each look is a command or goes through a network."""
+    """Seconds between two polls of the running jobs; more if a poll is a command or uses a network."""
 
     def __init__(self, params: P) -> None:
         """Keep the parameters."""
@@ -579,5 +579,5 @@ class Engine(Generic[P]):
         return Capacity(jobs=asked or 1)
 
     def start(self, job: Job) -> Process:
-        """Start a job, or queue it, without waiting for it. It is asked once for each job."""
+        """Start a job, or queue it, without waiting for it. Called once for each job."""
         raise NotImplementedError(f"{type(self).__name__} must define start(job)")

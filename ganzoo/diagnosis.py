@@ -17,6 +17,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.registry.discovery import normalise, scan
 from ganzoo.registry.lookup import PLURAL_OF, Component, installed
 from ganzoo.registry.permission import DISABLE, ONLY_FROM, listed
+from ganzoo.registry.provenance import provenance
 from ganzoo.version import __version__
 from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
 
@@ -103,16 +104,14 @@ def _weights() -> Section:
     """Hash the weights that come with ganzoo, and those that torch has downloaded."""
     own = Path(__file__).parent / "zoo" / "extractors" / "weights"
     home = Path(os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
+    folders, missing = [own], Section()
     try:
         checkpoints = paths.expanded(home) / "hub" / "checkpoints"
-        missing = (
-            {}
-            if any(checkpoints.glob(INCEPTION))
-            else {"inception": f"not in {checkpoints}; downloaded when first used"}
-        )
-        folders = (own, checkpoints)
+        if not any(checkpoints.glob(INCEPTION)):
+            missing["inception"] = f"not in {checkpoints}; downloaded when first used"
+        folders.append(checkpoints)
     except (GanzooError, OSError) as error:
-        folders, missing = (own,), {str(home): f"cannot be found: {error}"}
+        missing[str(home)] = f"cannot be found: {error}"
     files = [file for folder in folders for file in sorted(folder.glob("*")) if file.suffix in WEIGHTS]
     return {file.name: _described(file) for file in files} | missing
 
@@ -149,8 +148,6 @@ def _brings(components: list[Component]) -> str:
 
 
 def _content(distribution: str) -> str:
-    from ganzoo.registry.provenance import provenance  # noqa: PLC0415
-
     try:
         (sha256,) = provenance([distribution]).values()
     except (GanzooError, ImportError, OSError, ValueError) as error:

@@ -62,7 +62,7 @@ class EngineError(GanzooError):
 
 
 class Interrupted(GanzooError):  # noqa: N818 - being interrupted is no error
-    """The user or the system asked to stop; what was finished is kept."""
+    """The user or the system asked to stop; finished work is kept."""
 
 
 class RenamedWarning(FutureWarning):
@@ -85,7 +85,7 @@ def one_line(error: BaseException) -> str:
 
 
 def words_of(error: BaseException) -> str:
-    """Return an exception's message on one line, what is no UTF-8 in a file's name escaped."""
+    """Return an exception's message on one line; bytes of a file name that are not UTF-8 are escaped."""
     try:
         words = str(error)
     except Exception as another:  # a stranger's exception may not be able to say what it is

@@ -35,6 +35,7 @@ class Parameter:
     trait: str
     convert: type
     """int, float, bool or str: what one value, or each number of a tuple, is read as."""
+    is_tuple: bool
 
     @property
     def range(self) -> str:
@@ -76,6 +77,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> Parameter:
         default=None if field.default is dataclasses.MISSING else field.default,
         required=field.default is dataclasses.MISSING,
         convert=convert,
+        is_tuple=is_tuple,
         choices=tuple(metadata.get("choices", ())),
         help=metadata.get("help", ""),
         unit=metadata.get("unit", ""),
@@ -151,7 +153,7 @@ def build(cls: type[Any], values: Mapping[str, Any], where: str, joint: str = ":
 def _value(parameter: Parameter, value: Any, where: str) -> Any:
     if value is None and parameter.default is None and not parameter.required:
         return None
-    if not parameter.type.endswith("..."):
+    if not parameter.is_tuple:
         return _one(parameter, value, where)
     items = value.split(TUPLE_SEPARATOR) if isinstance(value, str) else value
     if not isinstance(items, list | tuple):

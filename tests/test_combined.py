@@ -30,7 +30,7 @@ def test_what_others_wait_for_and_sums_stay_where_they_are():
     later, sums = Node("later", {"convolution"}), Node("sums", {"convolution", "later"}, sums=True)
     other, extern = Node("other", {"convolution", "later"}), Node("extern", {"later"})
     usual = [[first], [cast, later], [sums, other]]
-    found = combined.apart(usual, [first, cast, later, sums, other, extern])
+    found = combined.separated(usual, [first, cast, later, sums, other, extern])
     assert found == [[first], [later], [sums], [cast, other]]
 
 

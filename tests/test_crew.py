@@ -14,7 +14,7 @@ from filelock import FileLock
 import ganzoo
 from ganzoo.engine import crew as module
 from ganzoo.engine.crew import Crew
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.errors import GanzooError
 from ganzoo.evaluate.scorer import COMPUTE
@@ -73,11 +73,11 @@ def test_on_a_gpu_the_processors_generator_is_each_runs_own_as_well(monkeypatch)
         "Stream": lambda device: OnGPU(), "stream": lambda one: nullcontext(), "default_generators": [OnGPU()],
     }.items():  # fmt: skip
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    places = [module.Place(Options(device="cuda", data_root="", cache="")) for _ in range(2)]
+    contexts = [module.TurnContext(Options(device="cuda", data_root="", cache="")) for _ in range(2)]
     drawn: list[list[float]] = [[], []]
     for _ in range(3):
-        for place, numbers in zip(places, drawn, strict=True):
-            with place.taken():
+        for context, numbers in zip(contexts, drawn, strict=True):
+            with context.entered():
                 numbers.append(torch.rand(()).item())
     assert drawn[0] == drawn[1] and len(set(drawn[0])) == 3
 
@@ -125,7 +125,7 @@ def test_others_train_while_one_is_scored(tmp_path, monkeypatch):
 def test_a_batch_of_samples_is_a_turn(tmp_path):
     (run,) = ganzoo.plan(**{**REQUEST, "samples": 600}, recipe={"steps": 6, "batch_size": 8}).runs
     options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"))
-    job = Job(run, tmp_path, options, lambda event: None, bool)
+    job = TrainingRun(run, tmp_path, options, lambda event: None, bool)
     untrained, step, selection, last = 3, 1, 3, 3
     assert sum(1 for _ in job.turns()) == untrained + 6 * step + selection + last
 
@@ -226,7 +226,7 @@ def test_what_is_computed_beside_others_counts_once(tmp_path, monkeypatch):
         return wait(futures, None if computing.is_set() else 0)
 
     options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"))
-    job = Job(runs()[0], tmp_path, options, lambda event: None, bool, shared=True)
+    job = TrainingRun(runs()[0], tmp_path, options, lambda event: None, bool, shared=True)
     monkeypatch.setitem(COMPUTE, "fid", lambda fake, real: {"fid": float(computing.wait())})
     monkeypatch.setattr("ganzoo.engine.evaluator.time", clock)
     monkeypatch.setattr("ganzoo.engine.evaluator.wait", look)

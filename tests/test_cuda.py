@@ -13,7 +13,7 @@ from torch import nn
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
 from ganzoo.data.batches import Batches
-from ganzoo.engine.crew import Crew, Place
+from ganzoo.engine.crew import Crew, TurnContext
 from ganzoo.engine.messages import Event, Options, Task
 from ganzoo.planning.run import Run
 from ganzoo.train import passes
@@ -205,9 +205,9 @@ def test_a_run_that_cannot_be_captured_keeps_no_other_of_its_process_from_it():
 
 def test_many_runs_side_by_side_have_a_stream_each():
     """PyTorch has 32, and cuBLAS a workspace a stream: what shares one must not run at the same time."""
-    places = [Place(Options(device="cuda", data_root="", cache="")) for _ in range(24)]
+    places = [TurnContext(Options(device="cuda", data_root="", cache="")) for _ in range(24)]
     for place in places:
-        with place.taken():
+        with place.entered():
             capture = made(GRAPH, CUDA, model="mlp").capture
         assert capture is not None and capture.stream == place.stream
     assert len({place.stream.cuda_stream for place in places}) == len(places)

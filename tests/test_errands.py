@@ -12,8 +12,8 @@ import pytest
 
 import ganzoo as package
 from ganzoo.api import Job, NoParams
-from ganzoo.engine.crew import Crew as CrewAtWork
-from ganzoo.engine.errands import OUTDATED, Crew, Placed, Preparation
+from ganzoo.engine.crew import Crew
+from ganzoo.engine.errands import OUTDATED, Placed, Preparation, Training
 from ganzoo.engine.messages import PARENT, Event, Options, Task, failure
 from ganzoo.engine.worker import Stop
 from ganzoo.errors import DataError, EngineError, GanzooError
@@ -25,14 +25,14 @@ GRID = {"model": "mlp:generator=16,discriminator=16", "loss": "bce", "samples": 
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> tuple[Crew, list[tuple[int, Event]]]:
+def crew(tmp_path: Path) -> tuple[Training, list[tuple[int, Event]]]:
     """Return two runs that share a process, and what is told of them."""
     told: list[tuple[int, Event]] = []
     runs = package.plan(**GRID, seeds=2).runs
     placed = [Placed(run, tmp_path / "out" / "mlp-bce-12345678" / f"seed-{run.seed}") for run in runs]
     how = Options(device="cpu", data_root="", cache="", threads=3)
     (tmp_path / "exchange").mkdir()
-    return Crew(placed, how, tmp_path / "exchange", lambda one, event: told.append((one.run.seed, event))), told
+    return Training(placed, how, tmp_path / "exchange", lambda one, event: told.append((one.run.seed, event))), told
 
 
 def test_a_job_is_data_that_means_the_same_elsewhere(crew, tmp_path, monkeypatch):
@@ -42,7 +42,7 @@ def test_a_job_is_data_that_means_the_same_elsewhere(crew, tmp_path, monkeypatch
     *command, task, told = job.command
     assert command == [sys.executable, "-P", "-m", "ganzoo.engine.worker"]
     assert (job.name, told) == ("mlp-bce-12345678.seed-0", str(events))
-    assert [run.id for run in read_json(Path(task), Task).runs] == [one.run.id for one in crew[0].crew]
+    assert [run.id for run in read_json(Path(task), Task).runs] == [one.run.id for one in crew[0].placed]
     assert all(Path(path).is_absolute() for path in (task, told, job.folder, job.output))
     assert {"PYTHONPATH": "here", "GANZOO_ONLY_FROM": "ganzoo-core", "OMP_NUM_THREADS": "3"}.items() <= (
         job.environment.items()
@@ -52,7 +52,7 @@ def test_a_job_is_data_that_means_the_same_elsewhere(crew, tmp_path, monkeypatch
 
 
 def test_what_an_earlier_attempt_left_is_cleared_when_the_job_is_made(crew):
-    folder = crew[0].crew[0].folder
+    folder = crew[0].placed[0].folder
     folder.mkdir(parents=True)
     for name in (*OUTDATED, "checkpoint.pt"):
         (folder / name).touch()
@@ -83,7 +83,7 @@ def test_runs_of_a_job_that_the_engine_lost_failed_for_that_reason(crew):
 def test_a_result_that_is_there_is_the_truth_whatever_the_engine_says(crew):
     one, told = crew
     one.job()
-    for placed in one.crew[:1]:
+    for placed in one.placed[:1]:
         result = Result(run=placed.run.id, combination="c", seed=0, status="diverged", reason="not finite", step=7)
         write_json(placed.folder / "result.json", result)
     one.failed(EngineError("engine far: poll raised OSError: no network"))
@@ -119,10 +119,10 @@ def test_a_run_that_a_lost_process_has_finished_is_not_trained_again(tmp_path):
     (run,) = package.plan(**GRID).runs
     task = Task(kind="run", runs=(run,), folders=(str(tmp_path),), options=Options(data_root="", cache=str(tmp_path)))
     told: list[Event] = []
-    CrewAtWork(task, told.append, bool).carry_out()
+    Crew(task, told.append, bool).carry_out()
     before = (tmp_path / "result.json").read_bytes()
     told.clear()
-    CrewAtWork(task, told.append, bool).carry_out()
+    Crew(task, told.append, bool).carry_out()
     assert [event.kind for event in told] == ["finished"]
     assert (tmp_path / "result.json").read_bytes() == before
 

@@ -11,11 +11,11 @@ from equality import LOSSES, STATEFUL, TRICKS, difference, made, trained
 from zoo import play
 
 import ganzoo
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
 from ganzoo.train.capture import Unknown, choices_of
-from ganzoo.train.execution import EAGER, Execution, choose
+from ganzoo.train.execution import EAGER, Execution, choose_execution
 from ganzoo.train.self_check import wrong_in_bfloat16
 
 CPU = torch.device("cpu")
@@ -118,11 +118,13 @@ def test_the_check_of_bfloat16_leaves_no_trace(request_):
 
 
 def test_auto_is_the_fastest_mode_of_a_device_in_float32():
-    assert choose("auto", "auto", CPU) == Execution(channels_last=True)
-    assert choose("auto", "auto", torch.device("cuda")) == Execution(graph=True)
-    assert choose("compiled", "auto", CPU) == Execution(channels_last=True, compiled=True)
-    assert choose("compiled", "auto", torch.device("cuda")) == Execution(graph=True, compiled=True)
-    assert choose("auto", "bf16", torch.device("cuda")) == Execution(graph=True, channels_last=True, precision="bf16")
+    assert choose_execution("auto", "auto", CPU) == Execution(channels_last=True)
+    assert choose_execution("auto", "auto", torch.device("cuda")) == Execution(graph=True)
+    assert choose_execution("compiled", "auto", CPU) == Execution(channels_last=True, compiled=True)
+    assert choose_execution("compiled", "auto", torch.device("cuda")) == Execution(graph=True, compiled=True)
+    assert choose_execution("auto", "bf16", torch.device("cuda")) == Execution(
+        graph=True, channels_last=True, precision="bf16"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,12 +133,12 @@ def test_auto_is_the_fastest_mode_of_a_device_in_float32():
 )
 def test_graphs_and_tf32_need_a_gpu(mode, precision, advice):
     with pytest.raises(DeviceError, match=advice):
-        choose(mode, precision, CPU)
+        choose_execution(mode, precision, CPU)
 
 
 def test_tf32_ends_with_the_step():
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    with Execution(precision="tf32").products():
+    with Execution(precision="tf32").kernels():
         assert torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
 
@@ -166,7 +168,7 @@ def test_profiling_says_where_time_goes_and_changes_no_number(tmp_path, steps, e
         run = ganzoo.plan(model="mlp", loss="bce", recipe={"steps": steps}, samples=20, evaluations=evaluations).runs[0]
         options = Options(device="cpu", data_root="", cache=str(tmp_path / "cache"), profile=profile)
         told: list[Event] = []
-        Job(run, tmp_path / name, options, told.append, bool).finish()
+        TrainingRun(run, tmp_path / name, options, told.append, bool).finish()
         return tmp_path / name, [event for event in told if event.kind == "note"]
 
     (plain, silent), (profiled, notes) = finished("plain", False), finished("profiled", True)

@@ -8,11 +8,11 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional as F
 
 from ganzoo.train import convolution, winograd
-from ganzoo.train.convolution import Down, Place, Up, Weigh, fold, transposed, unfold
+from ganzoo.train.convolution import Down, Geometry, Up, Weigh, fold, transposed, unfold
 from ganzoo.train.fast import Fast
 
-PLACES = [Place(2, 1, 4), Place(1, 1, 3), Place(2, 1, 3), Place(2, 0, 2)]  # stride, padding, kernel
-SAME = Place(1, 1, 3)
+GEOMETRIES = [Geometry(2, 1, 4), Geometry(1, 1, 3), Geometry(2, 1, 3), Geometry(2, 0, 2)]  # stride, padding, kernel
+SAME = Geometry(1, 1, 3)
 
 
 def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -23,43 +23,45 @@ def tensor(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
 def kernels(request, monkeypatch):
     """Choose the kernels that shapes would choose."""
     product = request.param == "products"
-    monkeypatch.setattr(convolution, "folds", lambda channels, place: product and place.kernel % place.stride == 0)
-    monkeypatch.setattr(convolution, "multiplies", lambda dtype, side, place: product)
+    monkeypatch.setattr(
+        convolution, "folds", lambda channels, geometry: product and geometry.kernel % geometry.stride == 0
+    )
+    monkeypatch.setattr(convolution, "multiplies", lambda dtype, side, geometry: product)
 
 
 @pytest.mark.parametrize("side", [(6, 6), (7, 5)])
-@pytest.mark.parametrize("place", PLACES)
-def test_convolutions_and_their_gradients_are_pytorchs(kernels, place, side):
-    large, w, bias = tensor(2, 3, *side), tensor(4, 3, place.kernel, place.kernel), tensor(4)
-    ours = Down.apply(large, w, bias, place)
-    theirs = F.conv2d(large, w, bias, place.stride, place.padding)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_convolutions_and_their_gradients_are_pytorchs(kernels, geometry, side):
+    large, w, bias = tensor(2, 3, *side), tensor(4, 3, geometry.kernel, geometry.kernel), tensor(4)
+    ours = Down.apply(large, w, bias, geometry)
+    theirs = F.conv2d(large, w, bias, geometry.stride, geometry.padding)
     torch.testing.assert_close(ours, theirs)
     found = [torch.autograd.grad(y.square().sum(), (large, w, bias)) for y in (ours, theirs)]
     for one, two in zip(*found, strict=True):
         torch.testing.assert_close(one, two)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_transposed_convolutions_and_their_gradients_are_pytorchs(kernels, place):
-    small, w, bias = tensor(2, 4, 3, 2), tensor(4, 3, place.kernel, place.kernel), tensor(3)
-    for more in range(place.stride):
-        side = (transposed(3, place) + more, transposed(2, place) + more)
-        ours = Up.apply(small, w, bias, side, place)
-        theirs = F.conv_transpose2d(small, w, bias, place.stride, place.padding, more)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_transposed_convolutions_and_their_gradients_are_pytorchs(kernels, geometry):
+    small, w, bias = tensor(2, 4, 3, 2), tensor(4, 3, geometry.kernel, geometry.kernel), tensor(3)
+    for more in range(geometry.stride):
+        side = (transposed(3, geometry) + more, transposed(2, geometry) + more)
+        ours = Up.apply(small, w, bias, side, geometry)
+        theirs = F.conv_transpose2d(small, w, bias, geometry.stride, geometry.padding, more)
         torch.testing.assert_close(ours, theirs)
         found = [torch.autograd.grad(y.square().sum(), (small, w, bias)) for y in (ours, theirs)]
         for one, two in zip(*found, strict=True):
             torch.testing.assert_close(one, two)
 
 
-@pytest.mark.parametrize("place", PLACES[:3])
-def test_each_can_be_differentiated_twice(kernels, place):
-    large, small = tensor(1, 2, 4, 4), tensor(1, 3, *[convolution.smaller(4, place)] * 2)
-    w = tensor(3, 2, place.kernel, place.kernel)
+@pytest.mark.parametrize("geometry", GEOMETRIES[:3])
+def test_each_can_be_differentiated_twice(kernels, geometry):
+    large, small = tensor(1, 2, 4, 4), tensor(1, 3, *[convolution.smaller(4, geometry)] * 2)
+    w = tensor(3, 2, geometry.kernel, geometry.kernel)
     for function, inputs in (
-        (lambda x, w: Down.apply(x, w, None, place), (large, w)),
-        (lambda x, w: Up.apply(x, w, None, (4, 4), place), (small, w)),
-        (lambda x, y: Weigh.apply(x, y, place), (small, large)),
+        (lambda x, w: Down.apply(x, w, None, geometry), (large, w)),
+        (lambda x, w: Up.apply(x, w, None, (4, 4), geometry), (small, w)),
+        (lambda x, y: Weigh.apply(x, y, geometry), (small, large)),
     ):
         assert gradcheck(function, inputs) and gradgradcheck(function, inputs)
 
@@ -128,13 +130,13 @@ def test_tiles_are_for_shapes_that_they_suit(images, outputs, dtype):
     assert not winograd.pays(images, outputs, dtype)
 
 
-@pytest.mark.parametrize("place", [place for place in PLACES if place.kernel % place.stride == 0])
-def test_fold_is_the_adjoint_of_unfold(place):
+@pytest.mark.parametrize("geometry", [geometry for geometry in GEOMETRIES if geometry.kernel % geometry.stride == 0])
+def test_fold_is_the_adjoint_of_unfold(geometry):
     large = tensor(2, 3, 7, 6)
-    seen = unfold(large, place)
+    seen = unfold(large, geometry)
     columns = torch.randn(seen.shape, dtype=torch.float64)
-    small = torch.Size((2, 4, convolution.smaller(7, place), convolution.smaller(6, place)))
-    back = fold(columns, None, small, (7, 6), place)
+    small = torch.Size((2, 4, convolution.smaller(7, geometry), convolution.smaller(6, geometry)))
+    back = fold(columns, None, small, (7, 6), geometry)
     assert (seen * columns).sum().item() == pytest.approx((large * back).sum().item())
 
 

@@ -16,7 +16,7 @@ import ganzoo
 from ganzoo.engine.machine import environment
 from ganzoo.errors import ContractError
 from ganzoo.train import passes
-from ganzoo.train.apart import apart as norms_apart
+from ganzoo.train.apart import norms_apart
 from ganzoo.train.computed import computed, computed_weights
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.step import Batch

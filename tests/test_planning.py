@@ -804,6 +804,8 @@ def test_a_parameter_that_the_user_gave_outranks_what_other_components_prefer():
     run = only(plan(loss="wgan-gp:n_critic=10", trick="ttur"))
     assert (run.recipe["n_critic"], run.sources["n_critic"]) == (10, "wgan-gp, as given")
     assert only(plan(loss="wgan-gp:n_critic=10", recipe={"n_critic": 2})).recipe["n_critic"] == 2
+    run = only(plan(loss="wgan-gp:n_critic=5", trick="ttur"))  # its default, and yet a wish
+    assert (run.recipe["n_critic"], run.sources["n_critic"]) == (5, "wgan-gp, as given")
 
 
 def test_a_recipe_may_depend_on_a_parameter_that_must_be_given(plugin):

@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo.cli.score import score as score_command
 from ganzoo.data.decode import Source
 from ganzoo.data.pictures import _of_sources
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Options
 from ganzoo.errors import DataError, DeviceError, GanzooError, IncompatibleError, ParameterError, ResultsError
@@ -264,7 +264,7 @@ def test_what_a_run_was_trained_on_is_found_whatever_it_is_called(folder: Path, 
     request = {"extractor": "digits-cnn", "metrics": "fid", "samples": 20, "recipe": {"steps": 1, "batch_size": 8}}
     (run,) = ganzoo.plan(model="mlp", loss="bce", dataset=data, **request).runs
     options = Options(device="cpu", data_root="", cache=str(tmp_path))
-    Job(run, tmp_path / "run", options, tell=lambda _: None, stopping=bool).finish()
+    TrainingRun(run, tmp_path / "run", options, tell=lambda _: None, stopping=bool).finish()
     found = ganzoo.score(tmp_path / "run", device="cpu")
     assert (found.rows[0].count, found.protocol.reference_count) == (20, REALS)
 

@@ -20,10 +20,11 @@ from ganzoo.evaluate.metrics import METRICS
 from ganzoo.evaluate.protocol import Protocol
 from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
+from ganzoo.results.formats import to_csv, to_json, to_latex, to_markdown
 from ganzoo.results.rows import Row, Spread, Summary, spread
 from ganzoo.results.store import Checkpoint, Result, open_grid, run_folder, write_json
 from ganzoo.results.summary import summarise
-from ganzoo.results.tables import cells, header, notes, to_csv, to_json, to_latex, to_markdown
+from ganzoo.results.tables import cells, header, notes
 from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256
 
 PROTOCOL = Protocol(

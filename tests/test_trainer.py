@@ -12,7 +12,7 @@ from zoo import play
 import ganzoo
 from ganzoo.api import Images, NoParams, Trick
 from ganzoo.data.batches import Batches, to_pixels, to_unit
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.messages import Options
 from ganzoo.errors import Interrupted, ResultsError
 from ganzoo.planning.run import Run
@@ -222,9 +222,9 @@ def finish(run, folder: Path, stop_at: tuple[int, ...] = ()):
     return job(run, folder).finish()
 
 
-def job(run, folder: Path, stop_at: int | None = None, **how) -> Job:
+def job(run, folder: Path, stop_at: int | None = None, **how) -> TrainingRun:
     options = Options(device="cpu", data_root="", cache=str(folder.parent / "cache"), **how)
-    made = Job(run, folder, options, tell=lambda _: None, stopping=lambda: made.trainer.number == stop_at)
+    made = TrainingRun(run, folder, options, lambda _: None, stopping=lambda: made.trainer.number == stop_at)
     return made
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 import ganzoo
 from ganzoo.api import Images
-from ganzoo.train.execution import choose
+from ganzoo.train.execution import choose_execution
 from ganzoo.train.trainer import Trainer
 
 BATCH = 64
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--runs", default="1,2,4,8,16")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
-    execution = choose("auto", given.precision, device)
+    execution = choose_execution("auto", given.precision, device)
     print(f"{machine(device)}; dcgan + bce, batch {BATCH}, {execution.mode}, {execution.precision}\n")
     rows = [(side, *of_side(side, device, given.precision, given.seconds)) for side in numbers(given.sides)]
     show("side", rows, lambda side: side**2)
@@ -65,7 +65,7 @@ def of_side(side: int, device: torch.device, precision: str, seconds: float) -> 
             Image.fromarray(pixels[number].transpose(1, 2, 0)).save(Path(folder) / f"{number}.png")
         request = {"model": "dcgan", "loss": "bce", "recipe": {"batch_size": BATCH, "steps": 10**6}}
         (run,) = ganzoo.plan(dataset=f"folder:path={folder},size={side}", samples=10, **request).runs
-    execution = choose("auto", precision, device)
+    execution = choose_execution("auto", precision, device)
     if device.type == "cpu":
         return of_processes(Grid((run,), execution, pixels), seconds)
     return measured(Trainer(run, Images(pixels, None), device, most_steps(seconds), execution, print), device, seconds)
@@ -73,7 +73,7 @@ def of_side(side: int, device: torch.device, precision: str, seconds: float) -> 
 
 def of_runs(runs: int, device: torch.device, precision: str, seconds: float) -> tuple[float, float]:
     """Return seconds for a step of each of so many runs, and peak MiB."""
-    planned, execution = plan(Case("dcgan", "bce"), BATCH, runs), choose("auto", precision, device)
+    planned, execution = plan(Case("dcgan", "bce"), BATCH, runs), choose_execution("auto", precision, device)
     if device.type == "cpu":
         return of_processes(Grid(planned, execution, noise()), seconds)
     return measured(Together(planned, execution, device, most_steps(seconds)), device, seconds)

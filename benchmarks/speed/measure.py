@@ -26,7 +26,7 @@ from tutorial import Tutorial
 
 import ganzoo
 from ganzoo.api import Images, Setting
-from ganzoo.engine.crew import Place
+from ganzoo.engine.crew import TurnContext
 from ganzoo.engine.messages import Options
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import build_target
@@ -234,16 +234,16 @@ class Together:
         """Prepare so many steps at most: each has a row of memory for its terms."""
         options = Options(device=device.type, data_root="", cache="")
         images = Images(noise(), None)
-        self.runs: list[tuple[Place, Trainer]] = []
+        self.runs: list[tuple[TurnContext, Trainer]] = []
         for run in runs:
-            place = Place(options)
-            with place.taken():
-                self.runs.append((place, Trainer(run, images, device, steps, execution, print)))
+            context = TurnContext(options)
+            with context.entered():
+                self.runs.append((context, Trainer(run, images, device, steps, execution, print)))
 
     def step(self) -> None:
         """Train one generator step of each."""
-        for place, trainer in self.runs:
-            with place.taken():
+        for context, trainer in self.runs:
+            with context.entered():
                 trainer.step()
 
 

@@ -1,1 +1,1 @@
-"""The command line, one command a file. No torch."""
+"""The command line, one file per command. No torch."""

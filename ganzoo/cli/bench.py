@@ -78,7 +78,7 @@ RECIPE_HELP = f"Recipe values: {', '.join(parameters(Recipe))}. Repeats or takes
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Runs at a time; default: as the engine has it, here one a core, or one on a GPU.",
+    help="Runs at a time; default: the engine's own; local: one per core, or one on a GPU.",
 )
 @click.option("--profile", is_flag=True, default=None, help="Write a trace of each run, and print where its time goes.")
 @click.option("--out", type=click.Path(), help="Results folder; default runs/<names>-<hash>.")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ganzoo.cli.output import print_table
+from ganzoo.interface import list_components
 from ganzoo.registry.lookup import PLURAL_OF, PLURALS, Component, Registry, installed
 
 
@@ -21,7 +22,7 @@ class _Plural(click.Choice):  # of str, which click 8.1 does not let one say
 
 @click.command("list")
 @click.argument("kind", required=False, metavar="[KIND]", type=_Plural(list(PLURALS)))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of one object a component.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with an object for each component.")
 def list_command(kind: str | None, as_json: bool) -> None:
     """List what is installed, and whether it works.
 
@@ -29,7 +30,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
     all are listed.
     """
     registry = installed()
-    components = [one for one in registry.components if kind is None or one.kind == PLURALS[kind]]
+    components = list_components(kind)
     if as_json:
         click.echo(json.dumps([as_row(one) for one in components] + _damaged(registry), indent=2))
         return

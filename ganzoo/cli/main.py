@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 import click
 
-from ganzoo.errors import GanzooError, Interrupted, RenamedWarning
+from ganzoo.errors import GanzooError, Interrupted, RenamedWarning, did_you_mean
+from ganzoo.version import __version__
 
 _python_warns = warnings.showwarning
 COMMANDS = {
@@ -48,8 +49,6 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
         """Find the sub-command that was typed, or say which was meant."""
-        from ganzoo.errors import did_you_mean  # noqa: PLC0415
-
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f'no command "{args[0]}"{did_you_mean(args[0], COMMANDS)}')
         return super().resolve_command(ctx, args)
@@ -57,8 +56,6 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from ganzoo import __version__  # noqa: PLC0415
-
         click.echo(f"ganzoo {__version__}")
         ctx.exit()
 

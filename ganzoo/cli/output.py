@@ -40,13 +40,13 @@ def _print_rich(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     needed = 1
     for i, name in enumerate(header):
         number = i in right
-        words = name.replace(" ", "\n") if number else name  # one word a line: a column of numbers stays narrow
+        words = name.replace(" ", "\n") if number else name  # one word per line keeps a column of numbers narrow
         least = max(map(len, [*words.split("\n"), *(row[i] for row in rows if number)]))
-        needed += least + 3  # a blank on both sides, and what parts it from the next
+        needed += least + 3  # a blank on both sides, and the separator
         table.add_column(
             Text(words), justify="right" if number else "left", overflow="fold", no_wrap=number, min_width=least
         )
     for row in rows:
         table.add_row(*map(Text, row))
-    width = max(Console().width, needed)  # a terminal breaks lines that are too long; a number cut short is another one
+    width = max(Console().width, needed)  # better a line that the terminal wraps than a number cut short
     Console(width=width).print(table)

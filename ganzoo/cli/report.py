@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ganzoo.cli.bench import show_summary
+from ganzoo.results.formats import FORMATS
 from ganzoo.results.summary import summarise
-from ganzoo.results.tables import FORMATS
 
 
 @click.command()

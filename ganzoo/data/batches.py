@@ -12,8 +12,9 @@ from ganzoo.train.seeds import generator
 class Batches:
     """An endless stream of batches: each epoch a new permutation, its incomplete last batch dropped.
 
-    The batch of draw number k is a function of the seed and k alone, so that the number is all the state there is.
-    Choosing images takes Python's numbers, drawing them only tensors: `fetch` chooses for several draws at once.
+    The k-th batch is a function of the seed and k alone, so the number of batches so far is the whole state. Only
+    `fetch` needs Python's numbers: it chooses images for several batches ahead. Drawing these needs tensors alone, so
+    that a CUDA graph can hold it.
     """
 
     def __init__(self, images: Images, batch_size: int, seed: int, device: torch.device) -> None:
@@ -22,14 +23,14 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self.draws = 0
-        """Batches that have been chosen."""
+        """Number of batches chosen so far."""
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
         self._chosen = torch.empty(0, batch_size, dtype=torch.int64, device=device)
         self._place = 0
 
     def fetch(self, count: int) -> None:
-        """Choose the images of the next draws, into the same memory each time that there are as many of them."""
+        """Choose the images of the next `count` batches; equal counts reuse the same memory."""
         if len(self._chosen) != count:
             self._chosen = self._chosen.new_empty(count, self.batch_size)
         start, each = self.draws, len(self.pixels) // self.batch_size
@@ -44,11 +45,11 @@ class Batches:
         self.rewind()
 
     def rewind(self) -> None:
-        """Go back to the first of the batches that were chosen last."""
+        """Go back to the first batch of the last `fetch`."""
         self._place = 0
 
     def next(self) -> Tensor:
-        """Return which images (N,) are the next batch."""
+        """Return the indices (N,) of the next batch."""
         if self._place == len(self._chosen):
             self.fetch(1)
         self._place += 1
@@ -68,7 +69,7 @@ class Batches:
         return self.images(index), self.classes(index)
 
     def _ordered(self, epoch: int) -> Tensor:
-        """Return the order of an epoch (N,); it is permuted on the CPU, so that a seed means the same everywhere."""
+        """Return the order of an epoch (N,), permuted on the CPU: a seed gives the same order on every device."""
         if epoch != self._epoch:
             random, device = generator(self.seed, f"epoch {epoch}"), self.pixels.device
             shuffled = torch.randperm(len(self.pixels), generator=random, pin_memory=device.type == "cuda")

@@ -44,7 +44,7 @@ def cached(key: str, build: Callable[[], Images], folder: Path) -> Images:
 def stat_key(paths: Iterable[Path]) -> str:
     """Return a hash that changes when a file is added, removed, moved or written to; in any order of paths.
 
-    What unpacks an archive sets back the time of a file's content, but not that of its last change of any kind.
+    It includes the ctime, because unpacking an archive resets the mtime of a file, but not its ctime.
     """
     digest = hashlib.sha256()
     for path in sorted(path.absolute() for path in paths):

@@ -19,11 +19,11 @@ from ganzoo.errors import DataError
 from ganzoo.paths import cache_dir
 
 VERSION = 1
-"""Of the pixels that an image file becomes here; part of the key, so that a change never reads older ones."""
+"""Of the decoding; part of the cache key, so that a change never reads pixels of an older version."""
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-"""What Pillow may take a file for, whatever its name; its other readers run programs or need plugins."""
+"""Formats that Pillow may recognise, whatever a file's name; its other readers run programs or need plugins."""
 CHUNK = 64
-"""Images a thread decodes before it asks for more."""
+"""Images that a thread decodes before it asks for more."""
 THREADS = min(8, os.cpu_count() or 1)
 
 Shape = tuple[int, int, int]

@@ -53,7 +53,7 @@ def images_below(folder: Path) -> Iterator[Path]:
 
 
 def _raise(error: OSError) -> None:
-    """Make `os.walk` tell of what it could not list."""
+    """Make `os.walk` raise what it would ignore."""
     raise error
 
 

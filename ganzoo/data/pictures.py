@@ -31,14 +31,14 @@ from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Run
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
-from ganzoo.registry.lookup import build_target, installed
+from ganzoo.registry.lookup import build_target
 from ganzoo.results.store import read_json
 from ganzoo.train.seeds import derive
 from ganzoo.zoo.datasets.archive import members_of, open_zip, source_of
 
 BATCH = 256
 SCORING_SEED = 1
-"""Of what a run draws to be scored; `ganzoo sample` shows those of seed 0."""
+"""Seed of the samples that a run draws to be scored; `ganzoo sample` shows those of seed 0."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,20 @@ class Pictures:
     read: Callable[[np.ndarray], Iterator[np.ndarray]]
     """(indices) -> those images, in that order, as uint8 batches (n, C, H, W); float32 points from a point dataset."""
     own: Own | None = None
-    """The feature network that their dataset names; None where nobody knows."""
+    """The feature network that their dataset names; None if they are of no dataset."""
     metrics: tuple[str, ...] = ()
-    """Likewise."""
+    """The metrics that their dataset names."""
     points: bool = False
-    """Whether they are points in the plane, and no images."""
+    """Whether they are points in the plane instead of images."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What pytorch-fid keeps of images: mean and covariance of their features, and not of which network."""
+    """What pytorch-fid keeps of images: mean and covariance of their features, but not which network gave them."""
 
     label: str
     moments: Moments
-    """Their count is not known: it stands at the least that leaves the covariance its full rank."""
+    """Their count is unknown; it is set to the least with which the covariance can have full rank."""
 
 
 def open_pictures(
@@ -105,7 +105,7 @@ def _of_folder(folder: Path) -> Pictures:
 
 
 def _of_zip(path: Path) -> Pictures:
-    archive = open_zip(path)  # kept open as long as somebody may read from it
+    archive = open_zip(path)  # stays open as long as somebody may read from it
     return _of_sources(str(path), [source_of(archive, member) for member in members_of(archive)])
 
 
@@ -165,7 +165,8 @@ def _statistics(label: str, mean: np.ndarray, covariance: np.ndarray) -> Statist
 def _falls_below_zero(covariance: np.ndarray) -> bool:
     """Tell whether a symmetric matrix has an eigenvalue below zero by more than rounding.
 
-    Fewer images than dimensions leave 1e-4 of the largest, as E[x x^T] - mu mu^T in float32, or kept in float16.
+    With fewer images than dimensions, E[x x^T] - mu mu^T in float32, or any sigma stored as float16, has eigenvalues
+    down to -1e-4 of the largest.
     """
     eigenvalues = linalg.eigvalsh(covariance)
     return bool(eigenvalues[0] < -1e-3 * eigenvalues[-1])
@@ -204,7 +205,7 @@ def _of_dataset(text: str, root: Path) -> Pictures:
     name = text.removesuffix(f"@{split}")
     place = Place("against")
     try:
-        (chosen,) = choose(installed(), "dataset", [Asked(*parse(name), place)])
+        (chosen,) = choose("dataset", [Asked(*parse(name), place)])
     except GanzooError as error:
         raise DataError(f"{text}: no such file or folder, and {error}; a dataset is written mnist@test") from None
     return _of_split(chosen, name, split, root)
@@ -253,7 +254,7 @@ def _classes(run: Run, count: int, root: Path) -> Tensor | None:
 
 
 def trained_on(text: str, root: Path) -> Pictures | None:
-    """Return the images that a run was trained on; None of what is no run."""
+    """Return the images that a run was trained on; None if the text does not name a run."""
     folder = expanded(text)
     if not _is_run(folder):
         return None

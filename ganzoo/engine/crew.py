@@ -13,7 +13,7 @@ import torch
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ganzoo.engine.evaluator import Turns
-from ganzoo.engine.job import Job
+from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.machine import pick_device
 from ganzoo.engine.messages import Event, Options, Task, failure, finish
 from ganzoo.errors import GanzooError, Interrupted
@@ -38,12 +38,12 @@ class Crew:
     def carry_out(self) -> None:
         """Carry out all runs."""
         working = {
-            number: (Place(self.options), self._turns(number, run, folder))
+            number: (TurnContext(self.options), self._turns(number, run, folder))
             for number, (run, folder) in enumerate(zip(self.task.runs, self.folders, strict=True))
         }
         while working:
-            for number, (place, turns) in list(working.items()):
-                with place.taken():
+            for number, (context, turns) in list(working.items()):
+                with context.entered():
                     if self._ends(number, turns):
                         del working[number]
 
@@ -60,8 +60,8 @@ class Crew:
             if done is not None and done.run == run.id:  # by such a process, which an engine could not stop
                 return done
             shared = len(self.task.runs) > 1
-            job = Job(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
-            return (yield from job.turns())
+            work = TrainingRun(run, folder, self.options, partial(self._tell, number), self.stopping, shared)
+            return (yield from work.turns())
         finally:
             lock.release()
 
@@ -79,7 +79,7 @@ class Crew:
             raise
         except BaseException as error:  # a component may raise anything; the run fails and the grid goes on
             file = self.folders[number] / "error.txt"
-            with suppress(OSError):  # the folder is gone or the disk is full, and the error is that, too
+            with suppress(OSError):  # the folder is gone or the disk is full, which may be the error itself
                 file.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
             self._tell(number, failure(error))
         else:
@@ -99,8 +99,8 @@ def _taken(lock: BaseFileLock) -> bool:
     return True
 
 
-class Place:
-    """Where a run's turns take place: its own states of PyTorch's random generators, and on a GPU its own stream."""
+class TurnContext:
+    """What a run's turns have to themselves: the states of PyTorch's random generators, and on a GPU a stream."""
 
     def __init__(self, options: Options) -> None:
         self.device = pick_device(options.device)
@@ -110,17 +110,17 @@ class Place:
             self.random_on_gpu = torch.Generator(self.device)
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Take the place for a turn."""
+    def entered(self) -> Iterator[None]:
+        """Enter the context for a turn."""
         torch.set_rng_state(self.random.get_state())
         try:
-            with self._taken_on_gpu() if self.device.type == "cuda" else nullcontext():
+            with self._entered_on_gpu() if self.device.type == "cuda" else nullcontext():
                 yield
         finally:
             self.random.set_state(torch.get_rng_state())
 
     @contextmanager
-    def _taken_on_gpu(self) -> Iterator[None]:
+    def _entered_on_gpu(self) -> Iterator[None]:
         shared = torch.cuda.default_generators[self.stream.device_index]
         shared.graphsafe_set_state(self.random_on_gpu)
         with torch.cuda.stream(self.stream):

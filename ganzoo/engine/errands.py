@@ -101,35 +101,35 @@ class Preparation:
         raise error
 
 
-class Crew:
-    """Runs that share a process. Each is told to have ended, whatever becomes of it."""
+class Training:
+    """Carries out runs that share a process. The listener is told the end of each, whatever becomes of it."""
 
-    def __init__(self, crew: Sequence[Placed], options: Options, exchange: Path, listen: Listener) -> None:
+    def __init__(self, placed: Sequence[Placed], options: Options, exchange: Path, listen: Listener) -> None:
         """Name the runs, the folder of the files that the two sides exchange, and who is told what happens."""
-        self.crew, self.options, self.exchange, self.listen = crew, options, exchange, listen
-        self.output = crew[0].folder / OUTPUT
-        self._untold = dict(enumerate(crew))
+        self.placed, self.options, self.exchange, self.listen = placed, options, exchange, listen
+        self.output = placed[0].folder / OUTPUT
+        self._untold = dict(enumerate(placed))
 
     def job(self) -> tuple[Job, Path]:
         """Clear the runs' folders of what is outdated; return the job and the file of its events."""
-        for placed in self.crew:
+        for placed in self.placed:
             placed.folder.mkdir(parents=True, exist_ok=True)
             if _success(placed.folder) is None:  # a job that outlived its ganzoo may have ended well since
                 for outdated in OUTDATED:
                     (placed.folder / outdated).unlink(missing_ok=True)
-        runs, folders = tuple(one.run for one in self.crew), tuple(str(one.folder) for one in self.crew)
+        runs, folders = tuple(one.run for one in self.placed), tuple(str(one.folder) for one in self.placed)
         task = Task(kind="run", runs=runs, folders=folders, options=self.options)
-        first = self.crew[0].folder
+        first = self.placed[0].folder
         return make_job(f"{first.parent.name}.{first.name}", task, self.exchange, self.output)
 
     def hear(self, event: Event) -> None:
-        """Tell it on, but for a second end of a run."""
+        """Pass the event on, unless it is a second end of the same run."""
         if event.kind in ("finished", "error") and self._untold.pop(event.run, None) is None:
             return
-        self.listen(self.crew[event.run], event)
+        self.listen(self.placed[event.run], event)
 
     def ended(self, code: int) -> None:
-        """Tell how the runs ended that did not tell it themselves."""
+        """Tell the end of the runs that did not tell it themselves."""
         told = "told to stop, and wrote its checkpoint; run the same command again to go on"
         words = told if code == INTERRUPTED else f"its process ended with {exit_words(code)}; see {self.output}"
         self._end("ProcessError", words)

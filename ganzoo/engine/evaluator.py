@@ -27,11 +27,11 @@ from ganzoo.train.seeds import generator
 PICTURE_IMAGES = 64
 PICTURE_POINTS = 2000
 LOOK_SECONDS = 0.0005
-"""How long a turn waits for a computation that goes on beside it."""
+"""How long a turn waits for a metric that is computed in a thread."""
 
 T = TypeVar("T")
 Turns = Generator[None, None, T]
-"""What is done in turns, and comes of it."""
+"""A generator that does its work in turns, and returns the result."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Evaluator:
         labels = prepared.data.train.labels
         self.labels = None if labels is None else torch.as_tensor(labels, device=prepared.device)
         self.seconds = 0.0
-        """That its turns took, and those of others beside which it computed."""
+        """Time spent on scoring: its own turns, and other runs' turns while a metric was computed in a thread."""
 
     def score(self, network: nn.Module, purpose: str, metrics: Sequence[str]) -> Turns[Score]:
         """Draw samples and return their score; the same purpose means the same latents and classes."""
@@ -79,7 +79,7 @@ class Evaluator:
         return found
 
     def _compute(self, name: str, fake: Evidence) -> Turns[Score]:
-        """Compute a metric: beside the others' turns where it is the processor that does so."""
+        """Compute a metric: in a thread, between the other runs' turns, if the processor computes it."""
         compute = partial(COMPUTE[name], fake, self.prepared.reference.evidence)
         if not self.shared or name in ON_DEVICE:
             return compute()

@@ -1,4 +1,4 @@
-"""Carry out a plan: one folder, one lock, what is done is skipped and what was interrupted goes on. No torch."""
+"""Carry out a plan in one locked folder: finished runs are skipped, interrupted ones continue. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from ganzoo.api import Device
-from ganzoo.engine.errands import Crew, Placed, Preparation
+from ganzoo.engine.errands import Placed, Preparation, Training
 from ganzoo.engine.messages import Event, Options
 from ganzoo.engine.placing import Placer
 from ganzoo.engine.watch import Watcher
@@ -85,13 +85,13 @@ def run_grid(plan: Plan, out: Path, watcher: Watcher, options: RunOptions) -> No
                 watcher.event(one, event)
 
             ordered = _fairly(todo)
-            crews = [ordered[start : start + runs] for start in range(0, len(ordered), runs)]
-            placer.carry_out([Crew(crew, how, exchange, listen) for crew in crews], jobs, watcher.stopping)
+            shares = [ordered[start : start + runs] for start in range(0, len(ordered), runs)]
+            placer.carry_out([Training(share, how, exchange, listen) for share in shares], jobs, watcher.stopping)
 
 
 @contextmanager
 def _exchange(out: Path) -> Iterator[Path]:
-    """Make a folder in which ganzoo and its jobs talk, which no other ganzoo had, and take it away in the end."""
+    """Make a fresh folder in which ganzoo and its jobs exchange files; remove it in the end."""
     folder = out / EXCHANGE
     shutil.rmtree(folder, ignore_errors=True)  # of a ganzoo that was killed: what it has queued finds no task
     folder.mkdir(exist_ok=True)  # what a job still holds open may have stayed
@@ -111,7 +111,7 @@ def _prepared(placer: Placer, todo: Sequence[Placed], how: Options, exchange: Pa
 
 
 def _is_finished(folder: Path) -> bool:
-    """Whether a run has ended; what one that was killed before it did so itself has left is removed then."""
+    """Whether a run has ended; removes the checkpoint of one that was killed before it could do so."""
     ended = finished(folder) is not None
     if ended:
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import provenance
 from ganzoo.results.store import CHECKPOINT, Checkpoint, Result, write_json
 from ganzoo.train.checkpoint import MetricsLog, save_weights
-from ganzoo.train.execution import choose
+from ganzoo.train.execution import choose_execution
 from ganzoo.train.trainer import Trainer
 
 Tell = Callable[[Event], None]
@@ -37,7 +37,7 @@ CHECKPOINT_SECONDS = 30.0
 def prepare(run: Run, options: Options) -> Prepared:
     """Return data, feature network, reference and device of a run, checking that all of them are there."""
     device = pick_device(options.device)
-    choose(options.mode, options.precision, device)
+    choose_execution(options.mode, options.precision, device)  # raises for a mode that the device does not have
     use_float32()
     data = load_dataset(run.dataset, Path(options.data_root))
     part = run.evaluation.extractor
@@ -46,8 +46,8 @@ def prepare(run: Run, options: Options) -> Prepared:
     return Prepared(data, extractor, against, device)
 
 
-class Job:
-    """A run in its folder."""
+class TrainingRun:
+    """A run at work in its folder."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Job:
         self.steps: int = run.recipe["steps"]
         self.notes: list[str] = []
         self.log_every = max(1, min(100, self.steps // 50))
-        execution = choose(options.mode, options.precision, self.device)
+        execution = choose_execution(options.mode, options.precision, self.device)
         self.trainer = Trainer(run, train, self.device, self.log_every, execution, self._note)
         self.evaluator = Evaluator(run, self.trainer.game, prepared, shared)
         self.data_sha256 = prepared.data.sha256
@@ -119,7 +119,7 @@ class Job:
         saved = time.monotonic()
         left = self.steps - self.trainer.number
         profiler = StepProfiler(self.folder / "trace.json", left) if self.options.profile else None
-        bad = yield from self._evaluate_if_due()  # where the run was stopped while it was scored
+        bad = yield from self._evaluate_if_due()  # if the run was stopped while it was scored
         if bad:
             return bad
         while self.trainer.number < self.steps:
@@ -153,7 +153,7 @@ class Job:
             if ago is not None:
                 step = self.trainer.number - math.ceil(ago / self._steps_of(player))
                 bad.append((step, f"the {player}'s loss is not finite"))
-        if bad:  # one player's breaks the other's a step later
+        if bad:  # where one player's loss breaks, the other's follows a step later
             return min(bad, key=lambda found: found[0])
         self.log.write({"step": self.trainer.number, **means})
         self.tell(Event(kind="progress", step=self.trainer.number, values={"terms": means}))
@@ -176,7 +176,7 @@ class Job:
         network, number = self.trainer.game.sampler(), self.trainer.number
         if flaw := self.evaluator.flaw(network):
             return number, flaw
-        if number < self.steps:  # whose picture comes with its scores
+        if number < self.steps:  # the last step's picture is drawn when it is reported
             self.evaluator.draw(network, self.folder / f"samples-{number:0{len(str(self.steps))}}.png")
         first = self.run.evaluation.metrics[0]
         selection = yield from self._stoppable(self.evaluator.score(network, "select", (first,)))
@@ -216,7 +216,7 @@ class Job:
                 save_weights(self.folder / "generator-last.safetensors", network.state_dict())
                 self.evaluator.draw(network, self.folder / "samples.png")
             last = Checkpoint(self.steps, progress.last)
-            network.load_state_dict(progress.best_weights)  # so will checkpoints from now on
+            network.load_state_dict(progress.best_weights)  # checkpoints from now on hold these
             same = progress.best_step == self.steps
             best = last if same else Checkpoint(progress.best_step, (yield from self._report(network)))
             save_weights(self.folder / "generator-best.safetensors", network.state_dict())

@@ -81,8 +81,8 @@ def environment(
         recipe: of the run.
         device: that the run was carried out on.
         threads: of the process.
-        execution: how its steps were meant to be carried out.
-        notes: where they were carried out otherwise.
+        execution: how its steps were meant to be executed.
+        notes: where they were executed differently.
     """
     cuda = device.type == "cuda"
     return {

@@ -13,7 +13,10 @@ from ganzoo.results.store import Result
 INTERRUPTED = 3
 """The exit code of a process that was asked to stop, and wrote its checkpoints."""
 PARENT = "GANZOO_PARENT"
-"""The variable by which an engine whose processes are children tells them whose: one may be gone before it can ask."""
+"""Variable with the parent's process id, set by an engine that starts child processes.
+
+A child cannot ask for it reliably: its parent may be gone by then.
+"""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process tells while it works."""
+    """A message from a process at work."""
 
     kind: Literal["prepared", "started", "progress", "evaluated", "note", "finished", "error"]
     text: str = ""

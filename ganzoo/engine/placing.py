@@ -1,4 +1,4 @@
-"""Have an engine carry jobs out: so many at a time, heard to the end, and stopped on Ctrl-C. No torch."""
+"""Run jobs on an engine: a limited number at a time, read to their end, and stopped on Ctrl-C. No torch."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Errand(Protocol):
 
 
 class Placer:
-    """An engine at work. Nothing that it raises is anything but an EngineError that names it."""
+    """An engine at work. Whatever the engine raises becomes an EngineError that names it."""
 
     def __init__(self, chosen: Chosen, stop_seconds: float = STOP_SECONDS) -> None:
         """Build the engine; `stop_seconds`: how long a job may take to stop."""
@@ -131,7 +131,7 @@ class Placer:
         raise EngineError(f"engine {self.name}: poll gave {code!r}, neither None nor an exit code")
 
     def _stop(self, working: Sequence[AtWork]) -> None:
-        """Ask jobs to write their checkpoints and end; kill what does not, or all at a second Ctrl-C."""
+        """Ask jobs to write their checkpoints and end; kill those that do not, or all at a second Ctrl-C."""
         try:
             for one in working:
                 with suppress(Exception):  # the others have to be stopped, too
@@ -170,12 +170,12 @@ class AtWork:
     """Bytes."""
 
     def listen(self) -> None:
-        """Hand on what the job has told since. The file is opened anew: so a shared folder shows what is new."""
+        """Pass on what the job has told since. The file is opened anew, so that a shared folder shows what is new."""
         told = b""
         with suppress(FileNotFoundError), self.events.open("rb") as events:
             events.seek(self.heard)
             told = events.read()
-        for line in told[: told.rfind(b"\n") + 1].splitlines():  # the last one is not yet written to its end, or cut
+        for line in told[: told.rfind(b"\n") + 1].splitlines():  # the last line may be incomplete
             self.heard += len(line) + 1
             with suppress(msgspec.DecodeError, UnicodeDecodeError):  # of a full disk
                 self.errand.hear(msgspec.json.decode(line, type=Event))

@@ -11,7 +11,7 @@ from ganzoo.engine.machine import fresh_defaults, pick_device, use_float32
 from ganzoo.errors import DataError, ParameterError
 from ganzoo.evaluate.compare import Tell, compare
 from ganzoo.planning.choice import part
-from ganzoo.planning.extractor import Own, check_sight, choose_scorer
+from ganzoo.planning.extractor import Own, check_input, choose_scorer
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import build_target
 from ganzoo.registry.provenance import code_of
@@ -43,7 +43,7 @@ def score_pictures(
     looked_at = [*pictures, *([reals] if isinstance(reals, Pictures) else [])]
     chosen, names = _scorer(extractor, metrics, looked_at)
     for one in looked_at:
-        check_sight(one.label, one.points, chosen)
+        check_input(one.label, one.points, chosen)
     place = pick_device(device)
     use_float32()
     network = build_target(chosen.component)(chosen.params).to(place)

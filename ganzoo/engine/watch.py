@@ -33,7 +33,7 @@ class Pace:
         """Take in what a run tells; one that ends early has no more steps to take."""
         self._taken[run.id] = max(self._taken[run.id], event.step)
         if event.kind == "started":
-            self._before += event.step  # which took their time before
+            self._before += event.step  # steps of an earlier session
         elif event.kind in ("finished", "error"):
             self.ended += 1
             self._total[run.id] = self._taken[run.id]
@@ -58,7 +58,7 @@ class Pace:
 
 
 class Watcher:
-    """Who is told what happens, and shows nothing of it."""
+    """Listens to a grid's events; this base class shows nothing."""
 
     def preparing(self, plan: Plan) -> None:
         """Data and references are being loaded."""

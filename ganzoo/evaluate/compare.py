@@ -29,7 +29,7 @@ Tell = Callable[[str, int], None]
 @dataclass(frozen=True)
 class _Reals:
     evidence: dict[int, Evidence]
-    """By how many images are scored: that many real ones' features are compared with theirs."""
+    """By the number of images that are scored, since as many real images' features are compared with theirs."""
     floor: Scored | None
     sha256: str
 
@@ -61,12 +61,12 @@ def compare(
     Raises:
         DataError: too few images for a metric, or statistics that do not fit the network or serve a metric.
     """
-    eye = _Eye(extractor, device, metrics, tell)
+    viewer = _Viewer(extractor, device, metrics, tell)
     rows: list[Scored] = []
-    seen = [eye.look(fake, np.arange(fake.count), metrics) for fake in fakes]
+    seen = [viewer.view(fake, np.arange(fake.count), metrics) for fake in fakes]
     counts = {fake.count for fake in fakes}
     from_statistics = isinstance(reals, Statistics)
-    known = _from_statistics(reals, eye, counts) if from_statistics else _look_at_reals(reals, eye, counts)
+    known = _from_statistics(reals, viewer, counts) if from_statistics else _from_images(reals, viewer, counts)
     dimension = len(seen[0].moments.mean)
     for fake, evidence in zip(fakes, seen, strict=True):
         real = known.evidence[fake.count]
@@ -90,21 +90,20 @@ def compare(
         resize=extractor.resize,
         dimension=dimension,
         classes=seen[0].classes,
-        quantisation=POINTS if eye.points else "none: images as they are",
+        quantisation=POINTS if fakes[0].points else "none: images as they are",
         generator="as they were given",
         best="nothing was trained",
     )
     return Comparison(tuple(rows), known.floor, protocol, metrics)
 
 
-class _Eye:
-    """A feature network that looks at pictures and tells how far it is."""
+class _Viewer:
+    """Passes pictures through a feature network, and tells how many have passed."""
 
     def __init__(self, extractor: Extractor, device: torch.device, metrics: tuple[str, ...], tell: Tell) -> None:
         self.extractor, self.device, self.metrics, self.tell = extractor, device, metrics, tell
-        self.points = False
 
-    def look(
+    def view(
         self,
         pictures: Pictures,
         indices: np.ndarray,
@@ -112,7 +111,7 @@ class _Eye:
         featured: np.ndarray | None = None,
         hashes: list[int] | None = None,
     ) -> Evidence:
-        """Return the evidence of these pictures for some metrics; where `hashes` is a list, add every image's to it."""
+        """Return the evidence of these pictures for some metrics; add each image's hash to `hashes`, if given."""
         batches = self._batches(pictures, indices, hashes)
         try:
             return extract(self.extractor, batches, metrics, featured)
@@ -122,7 +121,6 @@ class _Eye:
     def _batches(self, pictures: Pictures, indices: np.ndarray, hashes: list[int] | None) -> Iterator[Tensor]:
         passed = 0
         for pixels in pictures.read(indices):
-            self.points = pixels.dtype != np.uint8
             if hashes is not None:
                 hashes += [_hash(image) for image in pixels]
             yield torch.tensor(pixels, device=self.device)
@@ -136,8 +134,8 @@ def _hash(image: np.ndarray) -> int:
     return int.from_bytes(digest.digest(), "big")
 
 
-def _look_at_reals(reals: Pictures, eye: _Eye, counts: Collection[int]) -> _Reals:
-    """Look at every real image once; what is held out for the floor and what is not together make the reference."""
+def _from_images(reals: Pictures, viewer: _Viewer, counts: Collection[int]) -> _Reals:
+    """View every real image once: those held out for the floor, and the others; together they make the reference."""
     if reals.count < 4:  # two on either side: a covariance needs them
         raise DataError(f"{reals.label}: {reals.count} images are too few to compare with; at least 4 are needed")
     count = min(max(counts), reals.count // 2)
@@ -148,9 +146,9 @@ def _look_at_reals(reals: Pictures, eye: _Eye, counts: Collection[int]) -> _Real
     against = count + _drawn(reals.count - count, count)
     needed = np.unique(np.concatenate([np.arange(count), against, *whole.values()]))  # their features are kept
     hashes: list[int] = []
-    out = eye.look(reals, looked_at[:count], eye.metrics, hashes=hashes)
-    rest = eye.look(
-        reals, looked_at[count:], paired(eye.metrics),
+    out = viewer.view(reals, looked_at[:count], viewer.metrics, hashes=hashes)
+    rest = viewer.view(
+        reals, looked_at[count:], paired(viewer.metrics),
         featured=np.isin(np.arange(count, reals.count), needed), hashes=hashes,
     )  # fmt: skip
     features = np.concatenate([out.kept["features"], rest.kept["features"]]) if rest.kept else None
@@ -163,31 +161,31 @@ def _look_at_reals(reals: Pictures, eye: _Eye, counts: Collection[int]) -> _Real
     by_count = {fakes: evidence(everything, drawn) for fakes, drawn in whole.items()}
     with suppress(ValueError):  # too few for a metric; where the fakes are too few as well, they are the ones to blame
         others = evidence(with_root(rest.moments), against)
-        floor = Scored("real images (floor)", count, score(out, others, eye.metrics))
-        by_count = {fakes: with_radii(one, eye.metrics) for fakes, one in by_count.items()}
+        floor = Scored("real images (floor)", count, score(out, others, viewer.metrics))
+        by_count = {fakes: with_radii(one, viewer.metrics) for fakes, one in by_count.items()}
     return _Reals(by_count, floor, hashlib.sha256(str(sum(hashes)).encode()).hexdigest())
 
 
 def _apart(order: np.ndarray, count: int) -> np.ndarray:
-    """Return the indices of the first so many images of an order, then of the others, each as they are stored."""
+    """Return the indices of the first `count` images of an order, then of the others, each part as it is stored."""
     return np.concatenate([np.sort(order[:count]), np.sort(order[count:])])
 
 
 def _compared(order: np.ndarray, fakes: int) -> np.ndarray:
-    """Return the indices of the real images that so many fakes are compared with, whatever else is scored."""
+    """Return the indices of the real images that `fakes` images are compared with, whatever else is scored."""
     return _apart(order, min(fakes, len(order) // 2))[_drawn(len(order), fakes)]
 
 
 def _drawn(count: int, most: int) -> np.ndarray:
-    """Return the indices of `most` of so many values, drawn with a seed; all, in order, where there are no more."""
+    """Return `most` of `count` indices, drawn with a seed, or all of them in order if there are no more."""
     if count <= most:
         return np.arange(count)
     return np.random.default_rng(derive(0, "features")).permutation(count)[:most]
 
 
-def _from_statistics(reals: Statistics, eye: _Eye, counts: Collection[int]) -> _Reals:
-    """Return what a Fréchet distance needs; other metrics cannot be had from a mean and a covariance."""
-    wanting = paired(eye.metrics)
+def _from_statistics(reals: Statistics, viewer: _Viewer, counts: Collection[int]) -> _Reals:
+    """Return what a Fréchet distance needs; other metrics cannot be computed from a mean and a covariance."""
+    wanting = paired(viewer.metrics)
     if wanting:
         raise DataError(f"{reals.label} holds mu and sigma, from which {wanting[0]} cannot be had: give the images")
     moments = reals.moments

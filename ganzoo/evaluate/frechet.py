@@ -31,7 +31,7 @@ def frechet_distance(one: Moments, two: Moments) -> float:
     rooted, other = (one, two) if _before(one, two) else (two, one)
     root = _root(rooted) if rooted.root is None else rooted.root
     product = root.T @ other.covariance @ root  # (r, D) (D, D) (D, r) -> (r, r)
-    # The product's rank is at most that of either covariance; what stands beyond it is rounding, whose square roots
+    # The product's rank is at most that of either covariance; eigenvalues beyond it are rounding, whose square roots
     # would add up to 1e-8 of the trace.
     rank = min(len(product), other.count - 1)
     eigenvalues = linalg.eigvalsh(product)[len(product) - rank :] if rank else np.zeros(0)
@@ -87,7 +87,7 @@ def least_samples(dimension: int) -> int:
 
 
 def _before(one: Moments, two: Moments) -> bool:
-    """Return whether the first covariance is the one to take apart: it has a root already, or a smaller one."""
+    """Return whether the first covariance is the one to factorise: it has a root already, or a smaller one."""
     if (one.root is None) != (two.root is None):
         return one.root is not None
     return one.count <= two.count
@@ -96,9 +96,9 @@ def _before(one: Moments, two: Moments) -> bool:
 def _root(moments: Moments) -> np.ndarray:
     """Return R of shape (D, r) with R R^T = covariance, by Cholesky factorisation with complete pivoting.
 
-    It needs a third of the time of an eigendecomposition, and keeps small variances to their own last digit, where
-    eigenvalues have only the largest one's. It stops by itself at the rank of a singular covariance, or a little
-    later on rounding, which N samples tell apart: their covariance has at most rank N - 1.
+    It needs a third of the time of an eigendecomposition, and its error is relative to each variance, while that of
+    eigenvalues is relative to the largest. It stops at the rank of a singular covariance, or a little later because of
+    rounding; the covariance of N samples has at most rank N - 1, so what is beyond that is cut.
     """
     covariance = np.asarray_chkfinite(moments.covariance)
     (pstrf,) = linalg.get_lapack_funcs(("pstrf",), (covariance,))

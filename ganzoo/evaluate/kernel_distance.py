@@ -8,7 +8,7 @@ from torch import Tensor
 
 SUBSETS = 100
 SIZE = 1000
-"""Of a subset, as in Bińkowski et al.'s code; with 100 of them the convention of all published implementations."""
+"""Samples per subset, as in Bińkowski et al.'s code; 100 subsets of 1,000 are the published convention."""
 
 
 def kernel_distance(
@@ -21,15 +21,15 @@ def kernel_distance(
 ) -> tuple[float, float]:
     """Return the mean and standard deviation over subsets of the unbiased squared MMD, in float64.
 
-    Sets that are no larger than a subset are compared once, as they are. Then the order of the samples changes
-    nothing but rounding; otherwise it decides, with the seed, which samples meet in a subset. At no time are more
-    than two subsets and their kernel matrices in float64.
+    If neither set is larger than a subset, they are compared once, whole, and the order of the samples matters only
+    to rounding. Otherwise the order and the seed decide which samples share a subset. Only two subsets and their
+    kernel matrices are in float64 at a time.
 
     Args:
         one: features of shape (N, D).
         two: features of shape (M, D).
         subsets: how often to draw samples of both sets, without replacement within a subset.
-        size: samples a subset; N or M where that is less.
+        size: samples per subset; N or M if that is less.
         seed: of the subsets.
         device: where the kernels are computed; it must know float64.
 

@@ -18,7 +18,7 @@ class Column:
     name: str
     """Under the 2015 Inception network."""
     renamed: str = ""
-    """What stands before `-<extractor>` under any other network; empty where the name says nothing of the network."""
+    """Prefix of `-<extractor>` under any other network; empty if the name does not depend on the network."""
     better: Literal["lower", "higher"] = "higher"
     digits: int = 2
 
@@ -95,14 +95,14 @@ def columns(names: Iterable[str]) -> list[Column]:
 
 
 def rank(score: Score, metric: str) -> tuple[float, ...]:
-    """Return what is smaller the better a score is by a metric; its later columns decide between equal ones."""
+    """Return a key that sorts scores by a metric, the best first; later columns decide between equal values."""
     return tuple(
         score[column.key] if column.better == "lower" else -score[column.key] for column in METRICS[metric].columns
     )
 
 
 def paired(names: Iterable[str]) -> list[str]:
-    """Return the metrics that look at features of single real images; no metric looks at their logits."""
+    """Return the metrics that need the features of single real images; no metric needs their logits."""
     return [name for name in names if METRICS[name].pairs]
 
 
@@ -112,6 +112,6 @@ def uses(names: Collection[str]) -> set[str]:
 
 
 def brief(score: Score) -> str:
-    """Return a score on part of a line, without the feature network's name: `FD 3.21`."""
+    """Return a score as a short text, without the feature network's name: `FD 3.21`."""
     told = [column for column in columns(METRICS) if column.key in score]
     return ", ".join(f"{one.renamed or one.name} {score[one.key]:.{one.digits}f}" for one in told)

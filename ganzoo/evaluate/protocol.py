@@ -36,7 +36,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     dimension: int
     """Of the features."""
     classes: int
-    """That the extractor tells apart; 0 for none."""
+    """Number of classes that the extractor tells apart; 0 for none."""
     quantisation: str = UINT8
     generator: str = "eval mode, averaged weights where the recipe keeps an average, no truncation"
     best: str
@@ -53,7 +53,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
         Its name may hold a path of this machine; the hash of its content is what counts.
         """
         values = msgspec.structs.asdict(self) | {"dataset": ""}
-        if not self.extractor_code:  # which protocols had no word for, when all extractors were ganzoo's own
+        if not self.extractor_code:  # older protocols had no such field, when all extractors were ganzoo's own
             del values["extractor_code"]
         return hashlib.sha256(msgspec.json.encode(values)).hexdigest()[:8]
 
@@ -65,7 +65,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     def title(self, column: Column) -> str:
         """Return a column's name: `FID`, `FID (protocol=tf-compat)`, or `FD-<extractor>` for any other network.
 
-        Whoever brings that network's weights with a preprocessing of its own is named too: `FID (<extractor>)`.
+        Another extractor with that network's weights, but its own preprocessing, is named too: `FID (<extractor>)`.
         """
         if column.key == "modes":
             return f"modes of {self.classes:,}"

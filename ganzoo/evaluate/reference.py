@@ -1,4 +1,4 @@
-"""The reference images' evidence and the real-vs-real floor, computed once and kept under a hash of their causes."""
+"""The reference images' evidence and the real-vs-real floor, cached under a hash of all that determines them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def sample(
     try:
         for start in range(0, count, BATCH):
             y = None if labels is None else labels[start : start + BATCH]
-            with torch.inference_mode():  # not while others have their turn
+            with torch.inference_mode():  # not across the yield, where other runs have their turn
                 images = network(latents(min(BATCH, count - start), rng), y)
                 images = to_pixels(images) if quantise else images.float()
             yield images

@@ -1,4 +1,4 @@
-"""Score images: one pass through a feature network, then every metric from what it said."""
+"""Score images: one pass through a feature network, then every metric from its output."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from ganzoo.evaluate.mode_coverage import modes
 from ganzoo.evaluate.moments import MomentAccumulator, Moments
 
 BATCH = 256
-"""Images a pass through the feature network; does not change a score beyond rounding."""
+"""Images per pass through the feature network; does not change a score beyond rounding."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a feature network said of a set of images, as far as the metrics need it."""
+    """A feature network's output for a set of images, as far as the metrics need it."""
 
     moments: Moments
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     """`features` (N, D), `logits` (N, K), `classes` (N,) and `good` (N,), of those that the metrics use; of real images
     also `radii` (N,), what `with_radii` adds."""
     classes: int = 0
-    """That the network tells apart; 0 for none."""
+    """Number of classes that the network tells apart; 0 for none."""
     device: str = "cpu"
-    """Where they come from, and where the metrics of generated images do their matrix products."""
+    """Where the images were, and where the metrics of generated images compute their matrix products."""
 
 
 class Extraction:
@@ -63,7 +63,7 @@ class Extraction:
         self.count, self.device = self.count + len(batch), str(batch.device)
 
     def result(self) -> Evidence:
-        """Return what the network said of all images; raises as `extract` does."""
+        """Return the evidence of all images; raises as `extract` does."""
         moments = self.moments.result()
         arrays = {use: np.concatenate(parts) for use, parts in self.kept.items() if parts}
         for name, values in (("features", moments.mean), ("logits", arrays.get("logits"))):
@@ -99,7 +99,7 @@ def extract(
 
 
 def _told(found: Extracted) -> dict[str, Tensor]:
-    """Return what the network told of a batch, by what metrics call it."""
+    """Return the network's output for a batch, by the names that metrics use."""
     told = {"features": found.features}
     if found.logits is not None:
         told |= {"logits": found.logits, "classes": found.logits.argmax(1)}
@@ -119,7 +119,7 @@ def with_radii(real: Evidence, metrics: Collection[str]) -> Evidence:
 
 
 def score(fake: Evidence, real: Evidence, metrics: Collection[str]) -> Score:
-    """Return what the metrics say of generated images against the reference.
+    """Return the metrics of generated images against the reference.
 
     Raises:
         ValueError: too few images for one of them.
@@ -174,7 +174,7 @@ COMPUTE: dict[str, Callable[[Evidence, Evidence], Score]] = {
 }
 
 ON_DEVICE = ("kid", "prdc")
-"""Metrics whose matrix products are done where the images come from; the others are computed by the processor."""
+"""Metrics whose matrix products are computed on the images' device; the CPU computes the others."""
 
 
 def real_batches(pixels: np.ndarray, device: torch.device) -> Iterator[Tensor]:

@@ -10,17 +10,17 @@ from ganzoo.params import build
 from ganzoo.planning.request import Asked
 from ganzoo.planning.run import Part
 from ganzoo.registry.compatibility import Chosen
-from ganzoo.registry.lookup import Registry
-from ganzoo.registry.renames import current
+from ganzoo.registry.lookup import installed
+from ganzoo.registry.renames import renamed
 
 
-def choose(registry: Registry, kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
+def choose(kind: Kind, asked: Sequence[Asked]) -> list[Chosen]:
     """Look components up and build their parameters; errors name the place where they were asked for."""
     chosen: list[Chosen] = []
     for one in asked:
         with one.place.blamed():
-            component = registry.get(kind, one.name)
-            values = current(component.usable_spec, one.values, component.shown_name)
+            component = installed().get(kind, one.name)
+            values = renamed(component.usable_spec, one.values, component.shown_name)
             params = build(component.usable_spec.params, values, component.shown_name)
         chosen.append(Chosen(component, params, frozenset(values)))
     return chosen

@@ -1,4 +1,4 @@
-"""Which feature network looks at what there is, and which metrics it can serve."""
+"""Which feature network scores the data, and which metrics it can serve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.planning.choice import choose
 from ganzoo.planning.request import Asked, metric_names
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
-from ganzoo.registry.lookup import Registry, installed
+from ganzoo.registry.lookup import installed
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Own:
     text: str
     """As `name:key=value`."""
     bound: bool = False
-    """Whether it knows this very dataset, as a mixture's does: with other parameters it is about other data."""
+    """Whether its parameters describe this very dataset, as a mixture's modes: with others it fits other data."""
 
 
 def own_extractor(dataset: Chosen) -> Own:
@@ -35,19 +35,19 @@ def own_extractor(dataset: Chosen) -> Own:
     return Own(spec.extractor)
 
 
-def choose_extractor(registry: Registry, asked: Asked | None, own: Own) -> Chosen:
-    """Return the feature network that was asked for, or the data's own; one that is bound is the data's own or none.
+def choose_extractor(asked: Asked | None, own: Own) -> Chosen:
+    """Return the feature network that was asked for, or the data's own; a bound one must have the data's parameters.
 
     Raises:
         GanzooError: a name that nobody knows, or the data's own network with parameters of other data.
     """
     mine = Asked(*parse(own.text), Place("extractor"))
-    if asked is None or not own.bound or not _same_extractor(registry, asked.name, mine.name):
-        (chosen,) = choose(registry, "extractor", [asked or mine])
+    if asked is None or not own.bound or not _same_extractor(asked.name, mine.name):
+        (chosen,) = choose("extractor", [asked or mine])
         return chosen
     try:
         whole = asked._replace(values={**mine.values, **asked.values})
-        fitting, chosen = choose(registry, "extractor", [mine, whole])
+        fitting, chosen = choose("extractor", [mine, whole])
     except (ParameterError, SuiteError) as error:
         raise type(error)(f"{error}; what was not given is that of the data's own, {own.text}") from None
     if chosen.params != fitting.params:
@@ -58,9 +58,9 @@ def choose_extractor(registry: Registry, asked: Asked | None, own: Own) -> Chose
     return chosen
 
 
-def _same_extractor(registry: Registry, one: str, other: str) -> bool:
+def _same_extractor(one: str, other: str) -> bool:
     """Return whether two names, either as `dist/name` or not, mean one feature network."""
-    return registry.get("extractor", one) == registry.get("extractor", other)
+    return installed().get("extractor", one) == installed().get("extractor", other)
 
 
 def choose_scorer(
@@ -72,17 +72,17 @@ def choose_scorer(
         GanzooError: a name that nobody knows, or a metric that the network cannot serve.
     """
     asked = Asked(*parse(extractor), Place("extractor")) if extractor else None
-    chosen = choose_extractor(installed(), asked, own)
+    chosen = choose_extractor(asked, own)
     names = metric_names(metrics, Place("metrics")) if metrics else served(usual, chosen)
     check_metrics(names, chosen)
     return chosen, names
 
 
-def check_sight(name: str, points: bool, extractor: Chosen) -> None:
-    """Check that a feature network looks at what there is: float32 points, or images.
+def check_input(name: str, points: bool, extractor: Chosen) -> None:
+    """Check that a feature network takes what the data consists of: float32 points, or images.
 
     Raises:
-        IncompatibleError: it looks at the other.
+        IncompatibleError: it takes the other.
     """
     if points != ("points" in extractor.provides):
         has, sees = ("points, no images", "images") if points else ("images, no points", "points")

@@ -12,15 +12,16 @@ from ganzoo.api import DataInfo, DatasetSpec, Setting
 from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.choice import choose, part
-from ganzoo.planning.extractor import check_metrics, check_sight, choose_extractor, own_extractor, served
+from ganzoo.planning.extractor import check_input, check_metrics, choose_extractor, own_extractor, served
 from ganzoo.planning.fold import fold, separate
 from ganzoo.planning.published import Published
 from ganzoo.planning.request import Asked, Layer, Product, Request
 from ganzoo.planning.run import Evaluation, Run
 from ganzoo.registry.compatibility import Chosen, negotiate, objections
-from ganzoo.registry.lookup import Registry, installed
 
 MOST_SAMPLES = 10_000
+NONE_WORKS = "no combination of this grid can work: "
+"""How the error of a grid begins whose combinations are all refused; the reasons follow."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,19 @@ class _Dataset:
     evaluation: Evaluation
 
 
-def make_plan(request: Request, registry: Registry | None = None) -> Plan:
+def make_plan(request: Request) -> Plan:
     """Look every name up, settle what components leave open, and check every combination.
 
     Raises:
         GanzooError: a name, parameter or dataset is wrong, or no combination of the grid can work.
     """
-    registry = registry or installed()
     runs: list[Run] = []
     refusals: list[Refusal] = []
     published: dict[str, Published] = {}
     names: dict[str, str] = {}
     several = len({(asked.name, repr(asked.values)) for product in request.products for asked in product.dataset}) > 1
     for product in request.products:
-        candidates = list(_candidates(registry, product, request))
+        candidates = list(_candidates(product, request))
         if len(candidates) > 1 and (product.name or product.published):
             raise product.place.refuse(
                 f"{product.name or 'it'} makes {len(candidates)} combinations, and a name or a published row is "
@@ -98,19 +98,17 @@ def make_plan(request: Request, registry: Registry | None = None) -> Plan:
                 published[run.combination_id] = product.published
     if not runs:
         lines = "; ".join(f"{refusal.combination}: {', '.join(refusal.reasons)}" for refusal in refusals)
-        raise IncompatibleError(f"no combination of this grid can work: {lines}")
+        raise IncompatibleError(f"{NONE_WORKS}{lines}")
     return Plan(tuple(runs), tuple(refusals), request, published)
 
 
-def _candidates(
-    registry: Registry, product: Product, request: Request
-) -> Iterator[tuple[_Dataset, tuple[Chosen, ...]]]:  # fmt: skip
+def _candidates(product: Product, request: Request) -> Iterator[tuple[_Dataset, tuple[Chosen, ...]]]:
     """Yield every dataset with every architecture, loss and set of tricks."""
     for data, architecture, loss, tricks in itertools.product(
-        [_dataset(registry, asked, request) for asked in product.dataset],
-        choose(registry, "architecture", product.model),
-        choose(registry, "loss", product.loss),
-        _trick_sets(registry, product),
+        [_dataset(asked, request) for asked in product.dataset],
+        choose("architecture", product.model),
+        choose("loss", product.loss),
+        _trick_sets(product),
     ):
         yield data, (architecture, loss, *tricks)
 
@@ -121,10 +119,10 @@ def _name(data: _Dataset, chosen: Sequence[Chosen], several: bool) -> str:
     return f"{label(data.chosen.name, data.chosen.params)}: {name}" if several else name
 
 
-def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, ...]]:
+def _trick_sets(product: Product) -> Iterator[tuple[Chosen, ...]]:
     """Yield the fixed tricks with every subset of the ablated ones, the smallest first."""
-    fixed = choose(registry, "trick", product.trick)
-    ablated = choose(registry, "trick", product.ablate)
+    fixed = choose("trick", product.trick)
+    ablated = choose("trick", product.ablate)
     names = [trick.component.full_name for trick in (*fixed, *ablated)]
     for number, asked in enumerate((*product.trick, *product.ablate)):
         if names[number] in names[:number]:
@@ -135,14 +133,14 @@ def _trick_sets(registry: Registry, product: Product) -> Iterator[tuple[Chosen, 
             yield (*fixed, *subset)
 
 
-def _dataset(registry: Registry, asked: Asked, request: Request) -> _Dataset:
-    (chosen,) = choose(registry, "dataset", [asked])
+def _dataset(asked: Asked, request: Request) -> _Dataset:
+    (chosen,) = choose("dataset", [asked])
     spec = chosen.component.usable_spec
     assert isinstance(spec, DatasetSpec)
     with asked.place.blamed():
         info: DataInfo = chosen.ask("describe", chosen.params, request.data_root)
-    extractor = choose_extractor(registry, request.extractor, own_extractor(chosen))
-    check_sight(chosen.name, info.dtype == "float32", extractor)
+    extractor = choose_extractor(request.extractor, own_extractor(chosen))
+    check_input(chosen.name, info.dtype == "float32", extractor)
     metrics = request.metrics or (served(spec.metrics, extractor) if request.extractor else spec.metrics)
     check_metrics(metrics, extractor)
     most = info.test or info.train // 2

@@ -9,7 +9,6 @@ from ganzoo.planning.choice import choose
 from ganzoo.planning.request import Asked
 from ganzoo.planning.suite import Place
 from ganzoo.registry.compatibility import Chosen
-from ganzoo.registry.lookup import installed
 
 USUAL = Asked("ganzoo-core/local", {}, Place("engine"))
 """What carries grids out where nothing else is asked for."""
@@ -34,7 +33,7 @@ def choose_engine(asked: Asked = USUAL, options: Mapping[str, object] | None = N
         GanzooError: a name that nobody knows, or a bad parameter.
         IncompatibleError: it excludes an option, and why.
     """
-    (chosen,) = choose(installed(), "engine", [asked])
+    (chosen,) = choose("engine", [asked])
     with asked.place.blamed():
         for trait, flag in _given(options or {}):
             if trait in chosen.conflicts:

@@ -10,7 +10,7 @@ import msgspec
 from ganzoo.api import Kind
 from ganzoo.params import build, label
 from ganzoo.registry.lookup import Component, installed
-from ganzoo.registry.renames import current
+from ganzoo.registry.renames import renamed
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True):
     def typed_params(self) -> Any:
         """Return the params dataclass that the component is built with."""
         spec = self.component.usable_spec
-        return build(spec.params, current(spec, self.params, self.name), self.name)
+        return build(spec.params, renamed(spec, self.params, self.name), self.name)
 
     @property
     def label(self) -> str:

@@ -30,43 +30,49 @@ class Chosen:
     @property
     def recipe(self) -> Recipe:
         """The training settings it has an opinion on, checked as a user's are."""
-        opinions = {key: value for key, value in dataclasses.asdict(self._at("recipe")).items() if value is not None}
+        declared = dataclasses.asdict(self._declared("recipe"))
+        opinions = {key: value for key, value in declared.items() if value is not None}
         return build(Recipe, opinions, f"the recipe of {self.component.full_name}")
 
     @property
     def given_recipe(self) -> Recipe:
-        """The part of its recipe that parameters which the user gave decide; other components do not outrank it."""
-        known = parameters(self.component.usable_spec.params)
+        """The part of its recipe that parameters which the user gave decide; other components do not outrank it.
+
+        A recipe value is decided by them if it differs from the one at the default parameters, or if a given parameter
+        has its name: `wgan-gp:n_critic=5` is a wish also where 5 is the default.
+        """
+        recipe, known = self.recipe, parameters(self.component.usable_spec.params)
         defaults = {name: known[name].default for name in self.given if not known[name].required}
         plain = dataclasses.replace(self, params=dataclasses.replace(self.params, **defaults)).recipe
         return Recipe(**{
-            field.name: getattr(self.recipe, field.name)
+            field.name: getattr(recipe, field.name)
             for field in dataclasses.fields(Recipe)
-            if getattr(self.recipe, field.name) != getattr(plain, field.name)
+            if field.name in self.given or getattr(recipe, field.name) != getattr(plain, field.name)
         })  # fmt: skip
 
     @property
     def requires(self) -> Reasons:
         """Traits it needs, with reasons."""
-        return self._at("requires")
+        return self._declared("requires")
 
     @property
     def conflicts(self) -> Reasons:
         """Traits it excludes, with reasons."""
-        return self._at("conflicts")
+        return self._declared("conflicts")
 
     @property
     def provides(self) -> Collection[str]:
         """Traits it has: those it declares, and those of the choices in its parameters."""
         settled = {f"{field.trait}:{getattr(self.params, field.name)}" for field in self.negotiable}
-        return {*self._at("provides"), *settled}
+        return {*self._declared("provides"), *settled}
 
     @property
     def negotiable(self) -> list[Parameter]:
         """Parameters that the plan may settle."""
         return [field for field in parameters(self.component.usable_spec.params).values() if field.trait]
 
-    def _at(self, field: str) -> Any:
+    def _declared(self, field: str) -> Any:
+        """Return what a field of the spec holds, or gives for these parameters where it is a function of them."""
         value = getattr(self.component.usable_spec, field)
         return self.ask(field, self.params) if callable(value) else value
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import entrypoints
 
 from ganzoo.api import Kind
-from ganzoo.errors import did_you_mean
+from ganzoo.errors import did_you_mean, words_of
 
 GROUPS: dict[str, Kind] = {
     "ganzoo.architectures": "architecture",
@@ -77,12 +77,12 @@ def scan(path: Sequence[str] | None = None) -> tuple[list[Entry], list[Damage]]:
                 damaged.append(Damage(name, version, f"{parsed}; reinstall it"))
             else:
                 entries += _entries(parsed, name, version)
-                damaged += [Damage(name, version, slip) for slip in slips(parsed.sections())]
+                damaged += [Damage(name, version, reason) for reason in misspelt_groups(parsed.sections())]
     return entries, damaged
 
 
-def slips(groups: Iterable[str]) -> list[str]:
-    """Return what is wrong with the groups of entry points that look like ganzoo's and are none."""
+def misspelt_groups(groups: Iterable[str]) -> list[str]:
+    """Return an error for each entry-point group that looks like one of ganzoo's and is none."""
     return [
         f'"{group}" is no group of entry points that this ganzoo reads{did_you_mean(group, GROUPS)}'
         for group in groups
@@ -115,23 +115,19 @@ def _one_by_one(folder: str, cause: Exception) -> Iterator[Found]:
     """Read a folder whose scan ended with this error; a zip or egg is named as a whole."""
     files = [file for kind in ("dist", "egg") for file in sorted(Path(folder).glob(f"*.{kind}-info/entry_points.txt"))]
     if not files:
-        yield f"{folder}: {_line(cause)}", *_identity(_distribution(Path(folder)))
+        yield f"{folder}: {words_of(cause)}", *_identity(_distribution(Path(folder)))
     for file in files:
         parser = entrypoints.CaseSensitiveConfigParser(delimiters=("=",))
         try:
             parser.read_string(file.read_text(encoding="utf-8"), source=file.name)
         except (configparser.Error, UnicodeDecodeError, OSError) as error:
-            yield f"{file}: {_line(error)}", *_identity(_distribution(file.parent))
+            yield f"{file}: {words_of(error)}", *_identity(_distribution(file.parent))
         else:
             yield parser, *_identity(_distribution(file.parent))
 
 
 def _distribution(folder: Path) -> entrypoints.Distribution:
     return entrypoints.Distribution.from_name_version(folder.stem)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _identity(distribution: entrypoints.Distribution) -> tuple[str, str]:

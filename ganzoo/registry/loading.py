@@ -55,12 +55,12 @@ def read_spec(entry: Entry) -> tuple[Spec | None, State, str]:
 
 
 def _raised(entry: Entry, error: BaseException) -> tuple[State, str]:
-    """Say what it means that importing a spec raised."""
+    """Return the state and the reason for an exception that importing a spec raised."""
     mend = f"upgrade ganzoo-core or {entry.distribution}, whichever is older"
     if isinstance(error, ImportError) and error.name == "ganzoo.api":
         return "wrong API", f"{error}: not in plugin API {API_VERSION}, which this ganzoo speaks; {mend}"
     newer = isinstance(error, TypeError) and NEW_FIELD.search(one_line(error))
-    hint = "; a slip of the pen, or written for a newer ganzoo-core: upgrade that" if newer else ""
+    hint = "; a typing error, or written for a newer ganzoo-core: upgrade that" if newer else ""
     return "broken", f"importing {entry.value} raised {one_line(error)}{hint}"
 
 
@@ -81,7 +81,7 @@ def _read(entry: Entry, found: Any) -> tuple[Spec | None, State, str]:
 
 
 def _flaw(spec: Spec) -> str:
-    """Say what listing or planning would stumble over; nothing where there is no such thing."""
+    """Return what is wrong with a spec's fields; an empty text if nothing is."""
     fields: dict[str, tuple[Any, str]] = {
         "target": (str, "a string"), "summary": (str, "a string"), "paper": (Paper | None, "a ganzoo.api.Paper"),
         "formerly": (Collection, "a collection of strings"),

@@ -22,18 +22,11 @@ from ganzoo.errors import (
     one_line,
 )
 from ganzoo.paths import exists
-from ganzoo.registry.discovery import Damage, Entry, normalise, scan
+from ganzoo.registry.discovery import GROUPS, Damage, Entry, normalise, scan
 from ganzoo.registry.loading import State, article, load_object, read_spec
 from ganzoo.registry.permission import only_from
 
-PLURALS: dict[str, Kind] = {
-    "architectures": "architecture",
-    "losses": "loss",
-    "tricks": "trick",
-    "datasets": "dataset",
-    "extractors": "extractor",
-    "engines": "engine",
-}
+PLURALS: dict[str, Kind] = {group.removeprefix("ganzoo."): kind for group, kind in GROUPS.items()}
 PLURAL_OF: dict[str, str] = {kind: plural for plural, kind in PLURALS.items()}
 
 
@@ -178,8 +171,7 @@ def _load(entry: Entry) -> Component:
     )
 
 
-def _mark_ambiguous(components: Iterable[Component]) -> list[Component]:
-    components = list(components)
+def _mark_ambiguous(components: Sequence[Component]) -> list[Component]:
     claims = Counter((component.kind, component.name) for component in components if component.state == "ok")
     return [
         replace(component, state="ambiguous", reason=f"several distributions claim it; write {component.full_name}")

@@ -16,7 +16,7 @@ CORE = "ganzoo-core"
 def provenance(distributions: Iterable[str]) -> dict[str, str]:
     """Return the sha256 of what distributions hold, by their name and version, e.g. `ganzoo-sphere 1.0`.
 
-    It covers every file of the packages that their components lie in, as they are now: of an editable install, too.
+    It covers every file of the packages that their components lie in, as it is now, also in an editable install.
     """
     found: dict[str, str] = {}
     for name in dict.fromkeys(distributions):

@@ -10,7 +10,7 @@ from ganzoo.api import Spec
 from ganzoo.errors import ParameterError, RenamedWarning
 
 
-def current(spec: Spec, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+def renamed(spec: Spec, values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return values with every old name of a parameter replaced by its new one, and warn of each.
 
     Args:

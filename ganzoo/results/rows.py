@@ -1,4 +1,4 @@
-"""What tables hold: combinations over their seeds, a table a dataset. No torch."""
+"""What tables hold: combinations over their seeds, one table per dataset. No torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Spread:
     sd: float | None
     """Divided by n - 1; None for a single seed."""
     values: tuple[float, ...]
-    """One a seed."""
+    """One per seed."""
 
     @property
     def n(self) -> int:
@@ -59,9 +59,9 @@ class Row:
     folder: Path
     """Where its runs are, each in `seed-N`."""
     runs: int
-    """Runs that ended, one a seed."""
+    """Number of runs that ended, one per seed."""
     done: int
-    """Those that trained to their end."""
+    """Number of runs that trained to their end."""
     failures: tuple[str, ...]
     """Why runs ended early, e.g. `seed 1 diverged at step 300: ...`."""
     last: Spreads
@@ -71,11 +71,11 @@ class Row:
     untrained: Spreads
     """Scores before the first step."""
     best_steps: tuple[int, ...]
-    """The step of the best checkpoint, one a seed."""
+    """The step of the best checkpoint, one per seed."""
     points: int
-    """How many checkpoints a run chose it among: of more, the best is better."""
+    """Number of checkpoints that a run chose the best from; among more of them the best one scores better."""
     images_seen: int
-    """Real images that the discriminator was trained on, a run."""
+    """Real images that the discriminator of one run was trained on."""
     device_seconds: Spread | None
     """Time that a run's training took."""
     peak_memory_bytes: int
@@ -120,10 +120,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one or several results folders hold: a table a dataset, since scores on different data have no order."""
+    """What one or several results folders hold: one table per dataset, since their scores cannot be compared."""
 
     tables: tuple[Table, ...]
-    """One a dataset."""
+    """One per dataset."""
     environments: tuple[str, ...]
     """The machines and versions that the runs trained with, a line each, with how many runs where there are several."""
     pending: int

@@ -19,7 +19,7 @@ def p_against_first(rows: Sequence[Sequence[float]]) -> list[float | None]:
     a rank test could not reach 5 % at all. Holm (1979) corrects for the number of rows that are compared.
 
     Args:
-        rows: the values of each row, one a seed.
+        rows: the values of each row, one per seed.
     """
     tested = [i for i in range(1, len(rows)) if min(len(rows[0]), len(rows[i])) > 1]
     corrected = _holm([_welch(rows[0], rows[i]) for i in tested])
@@ -34,7 +34,7 @@ def p_against_best(rows: Sequence[Sequence[float]]) -> list[float | None]:
     other rows alone, twelve equal ones of six seeds would differ in one table of nine.
 
     Args:
-        rows: the values of each row, one a seed.
+        rows: the values of each row, one per seed.
     """
     pairs = list(itertools.combinations([i for i, values in enumerate(rows) if len(values) > 1], 2))
     corrected = _holm([_welch(rows[i], rows[j]) for i, j in pairs])

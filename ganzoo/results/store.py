@@ -19,7 +19,7 @@ from ganzoo.planning.published import Published
 from ganzoo.planning.run import Run
 
 THEN = ", then "
-"""Between what held for a run before it was stopped and after it was continued, where that is not the same."""
+"""Joins a value before a run was stopped and another after it was continued: `eager, then fast`."""
 CHECKPOINT = "checkpoint.pt"
 """In a run's folder until it has a result."""
 CONFIGS = "*/seed-*/config.json"
@@ -58,7 +58,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, int] = {}
     environment: dict[str, str] = {}
     plugins: dict[str, str] = {}
-    """The sha256 of every distribution that took part, by its name and version; of each that it had, joined by THEN."""
+    """The sha256 of every distribution that took part, by its name and version; several are joined by THEN."""
 
     @property
     def outcome(self) -> str:
@@ -91,7 +91,7 @@ def write_atomically(file: Path, content: bytes) -> None:
 
 
 def clear_partial(folder: Path) -> None:
-    """Remove what `write_atomically` has left in a folder where it was killed; nobody may be writing there."""
+    """Remove files that a killed `write_atomically` has left in a folder; nobody may be writing there."""
     for file in folder.glob(".*.*"):
         if re.fullmatch(r"\..+\.\d+", file.name):
             file.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def run_folder(out: Path, run: Run) -> Path:
     """Return the folder of a run: the combination's, which is a slug and its id, then the seed's."""
     slug = re.sub(r"[^a-z0-9]+", "-", run.combination.lower()).strip("-")[:80]
     own = out / f"{slug}-{run.combination_id}"
-    there = [] if own.exists() else sorted(out.glob(f"*-{run.combination_id}"))  # under a name that it had before, say
+    there = [] if own.exists() else sorted(out.glob(f"*-{run.combination_id}"))  # it may have been called otherwise
     return (there[0] if there else own) / f"seed-{run.seed}"
 
 
@@ -152,17 +152,14 @@ def open_grid(out: Path, runs: tuple[Run, ...], published: Mapping[str, Publishe
             yield
     except Timeout:
         raise ResultsError(f"another ganzoo is working in {out}; wait for it, or choose another --out") from None
-    except BrokenPipeError:  # whoever read what is printed has gone; not the folder's fault
+    except BrokenPipeError:  # the reader of our output is gone, which is not the folder's fault
         raise
     except OSError as error:
         raise ResultsError(f"cannot write results to {out}: {error.strerror or error}; choose another --out") from None
 
 
 def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published]) -> None:
-    """Write down which runs the folder is for, and what they are called now; refuse where it has run others.
-
-    Those only planned do not count.
-    """
+    """Record the grid's runs and their current names; refuse a folder with runs of another grid that were started."""
     names = {run.id: run.combination for run in runs}
     held = read_runs(out) if (out / "grid.json").exists() else list(_found(out).values())
     strangers = sum(run.id not in names for _, run, _ in held)
@@ -177,24 +174,25 @@ def _claim(out: Path, runs: tuple[Run, ...], published: Mapping[str, Published])
             write_json(folder / "config.json", msgspec.structs.replace(run, combination=names[run.id]))
     for run in runs:
         folder = run_folder(out, run)
-        if (folder / "result.json").exists() and not (folder / "config.json").exists():  # it was damaged, say
+        if (folder / "result.json").exists() and not (folder / "config.json").exists():  # it was damaged or deleted
             write_json(folder / "config.json", run)
     write_json(out / "grid.json", Grid(tuple(names), tuple(dict.fromkeys(names.values())), dict(published)))
 
 
-_Read = tuple[Path, Run, Result | None]
+Held = tuple[Path, Run, Result | None]
+"""A run that a results folder holds: its own folder, what it is, and its result if it has one."""
 
 
-def read_runs(out: Path) -> list[_Read]:
+def read_runs(out: Path) -> list[Held]:
     """Return the runs of a results folder in the order of its grid, with their results where they have one."""
     grid: Grid = read_json(out / "grid.json", Grid)
     found = _found(out)
     return [found[run] for run in grid.runs if run in found]
 
 
-def _found(out: Path) -> dict[str, _Read]:
+def _found(out: Path) -> dict[str, Held]:
     """Return the runs that a folder holds, by their ids."""
-    found: dict[str, _Read] = {}
+    found: dict[str, Held] = {}
     for file in sorted(out.glob(CONFIGS)):
         run: Run = read_json(file, Run)
         one = (file.parent, run, _result(file.with_name("result.json"), run))
@@ -216,7 +214,7 @@ def _result(file: Path, run: Run) -> Result | None:
     return result
 
 
-def _reached(one: _Read) -> int:
-    """Return what is larger the further a run came."""
+def _reached(one: Held) -> int:
+    """Return a number that is larger the further a run came."""
     result = one[2]
     return 0 if result is None else 1 if result.status == "failed" else 2

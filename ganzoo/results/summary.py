@@ -68,7 +68,7 @@ def _grid(folder: Path) -> Grid:
 
 
 def _grouped(runs: Iterable[_Ended], key: Callable[[_Ended], str]) -> list[list[_Ended]]:
-    """Return the runs that share a key, in the order in which the keys first come."""
+    """Return the runs grouped by a key, in the order of the keys' first appearance."""
     groups: dict[str, list[_Ended]] = {}
     for one in runs:
         groups.setdefault(key(one), []).append(one)
@@ -76,18 +76,18 @@ def _grouped(runs: Iterable[_Ended], key: Callable[[_Ended], str]) -> list[list[
 
 
 def _by_dataset(runs: Sequence[_Ended]) -> list[list[_Ended]]:
-    """Return the runs by what they were trained on: one dataset wherever it lay, where its first fingerprint is one."""
+    """Return the runs grouped by dataset; if the first fingerprints of two agree, they are one."""
     first = {_dataset(one.run): one.result.protocol.fingerprint for one in reversed(runs) if one.result.protocol}
     return _grouped(runs, lambda one: first.get(_dataset(one.run), _dataset(one.run)))
 
 
 def _dataset(run: Run) -> str:
-    """Return how a dataset was asked for; the protocol's hash of its content says whether it was another one then."""
+    """Return how a dataset was asked for; only the hash in the protocol tells whether its content has changed."""
     return repr((run.dataset.distribution, run.dataset.name, sorted(run.dataset.params.items())))
 
 
 def _by_protocol(runs: Sequence[_Ended]) -> list[list[_Ended]]:
-    """Return the runs on one dataset by their protocol; one that was never scored goes with its results folder."""
+    """Return the runs on one dataset grouped by protocol; a run without scores goes with its results folder."""
     of_folder = {
         one.folder.parents[1]: one.result.protocol.fingerprint for one in reversed(runs) if one.result.protocol
     }
@@ -116,7 +116,12 @@ def _table(runs: Sequence[_Ended], published: Mapping[str, Published]) -> Table:
 
 
 def _told_apart(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
-    """Return rows with a run of each; those of one name get behind it what their recipes differ in, or their folder."""
+    """Return the rows with distinct names: equal ones are followed by what differs in their recipes, or by the folder.
+
+    Args:
+        rows: as `_row` makes them.
+        runs: a run of each row.
+    """
     found: list[Row] = []
     for row, run in zip(rows, runs, strict=True):
         twins = [other.recipe for other in runs if other.combination == run.combination]
@@ -127,7 +132,7 @@ def _told_apart(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
 
 
 def _joined(floors: Iterable[Score | None]) -> Score | None:
-    """Return one floor of all metrics: runs of one protocol have equal values of those that they share."""
+    """Return the floors of all metrics as one; runs of one protocol agree on the metrics that they share."""
     found: Score = {}
     for floor in floors:
         found |= floor or {}
@@ -135,7 +140,7 @@ def _joined(floors: Iterable[Score | None]) -> Score | None:
 
 
 def _ranked(rows: Sequence[Row], column: Column) -> list[Row]:
-    """Return the rows in order of a column, the best first, each with how sure it is that the first is better."""
+    """Return the rows sorted by a column, the best first, each with the p-value against the first."""
     sign = 1 if column.better == "lower" else -1
     ordered = sorted(rows, key=lambda row: sign * row.last[column.key].mean if column.key in row.last else math.inf)
     scored = [row for row in ordered if column.key in row.last]
@@ -156,7 +161,7 @@ def _one_protocol(results: Sequence[Result]) -> Protocol | None:
 
 
 def _components(run: Run) -> str:
-    """Return a run's components; of those that are not installed here, their names."""
+    """Return a run's components; only their names if one is not installed here."""
     try:
         return run.components
     except GanzooError:
@@ -192,7 +197,7 @@ def _row(runs: Sequence[_Ended]) -> Row:
 
 
 def _environments(results: Sequence[Result]) -> tuple[str, ...]:
-    """Return what the runs trained with, a line each, and where that is not one and the same how many runs each has."""
+    """Return a line for each environment that the runs trained in; of several, with the number of runs."""
     found = Counter(map(_environment, results))
     each = {name: f"; {count} of {len(results)} runs" for name, count in found.items() if len(found) > 1}
     return tuple(name + each.get(name, "") for name in sorted(found))

@@ -1,20 +1,11 @@
-"""A summary as text: cells for a terminal, Markdown, CSV, LaTeX, JSON. No torch."""
+"""A summary as the cells of tables, and the notes below them. No torch."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
-from collections.abc import Callable
-from dataclasses import asdict
-
-import msgspec
-
 from ganzoo.evaluate.metrics import Column, Score
 from ganzoo.registry.provenance import CORE
-from ganzoo.results.beside import beside, published_notes
-from ganzoo.results.rows import Row, Spread, Spreads, Summary, Table
+from ganzoo.results.published import published_cell, published_notes
+from ganzoo.results.rows import Row, Spreads, Summary, Table
 from ganzoo.results.significance import LEVEL
 from ganzoo.results.store import THEN
 
@@ -22,12 +13,14 @@ RUN_COLUMNS = ("n", "failed", "images seen", "device s", "memory", "parameters G
 
 
 def titles(summary: Summary) -> list[str]:
-    """Return what stands above each table: the dataset, and the fingerprint where tables share it; none above one."""
+    """Return a title for each table: its dataset, and its protocol if several share that; a single table has none."""
     names = [table.dataset for table in summary.tables]
+    if len(names) == 1:
+        return [""]
     return [
         f"{table.dataset}, protocol {table.protocol.fingerprint}"
         if names.count(table.dataset) > 1 and table.protocol
-        else table.dataset * (len(names) > 1)
+        else table.dataset
         for table in summary.tables
     ]
 
@@ -92,7 +85,7 @@ def _cells(row: Row, table: Table) -> list[str]:
     return [
         row.combination,
         *(_text(found, column) for column in table.columns for found in (row.last, row.best)),
-        *([beside(row, table)] if _published(table) else []),
+        *([published_cell(row, table)] if _published(table) else []),
         *([_p(row.p)] if _tested(table) else []),
         str(row.done), f"{len(row.failures)}/{row.runs}", f"{row.images_seen:,}",
         f"{row.device_seconds.mean:.1f}" if row.device_seconds else "-", f"{row.peak_memory_bytes / 2**20:,.0f} MiB",
@@ -124,10 +117,13 @@ def _short(count: int) -> str:
 
 def notes(summary: Summary) -> list[str]:
     """Return what must be read with the numbers: spread, tests, protocol, hardware, what is missing."""
-    found = ["Mean ± sd over n training seeds; scores of the last and of the best checkpoint."] * bool(summary.tables)
+    found: list[str] = []
+    if summary.tables:
+        found.append("Mean ± sd over n training seeds; scores of the last and of the best checkpoint.")
     if any(row.failures and row.done for row in summary.rows):
         found.append("Failed runs are in no mean: a row that has any may look better than it is.")
-    found += [_test_note(table) for table in summary.tables[:1] if any(map(_tested, summary.tables))]
+    if any(map(_tested, summary.tables)):
+        found.append(_test_note(summary.tables[0]))
     for table in summary.tables:
         if table.protocol:
             found.append(f"Protocol: {table.protocol.describe(table.metrics)}.")
@@ -175,110 +171,3 @@ def _plugin_notes(summary: Summary) -> list[str]:
         *([f"Plugins: {', '.join(told)}."] if told else []),
         *(f"Warning: {name} changed between or within these runs, without another version." for name in changed),
     ]
-
-
-MARKDOWN_SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\|<*`[~"})
-OUTER_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-"""One that no letter or digit stands on both sides of: `__init__` would be a bold `init`."""
-
-
-def to_markdown(summary: Summary) -> str:
-    """Return Markdown tables with their notes."""
-    blocks: list[str] = []
-    for title, table in zip(titles(summary), summary.tables, strict=True):
-        blocks += [f"**{title}**"] if title else []
-        lines = [header(table), ["---:" if i in numbers(table) else "---" for i in range(len(header(table)))]]
-        lines += [list(map(_markdown, row)) for row in cells(table)]
-        blocks.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    return "\n\n".join([*blocks, *notes(summary)]) + "\n"
-
-
-def _markdown(cell: str) -> str:
-    return OUTER_UNDERSCORE.sub(r"\_", cell.translate(MARKDOWN_SPECIAL))
-
-
-def to_csv(summary: Summary) -> str:
-    """Return one line a combination, with means and sds in columns of their own, named as the table's scores."""
-    stream = io.StringIO()
-    records = [_record(row, table) for table in summary.tables for row in table.rows]
-    names = dict.fromkeys(name for record in records for name in record)
-    writer = csv.DictWriter(stream, list(names), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return stream.getvalue()
-
-
-def _record(row: Row, table: Table) -> dict[str, object]:
-    record: dict[str, object] = {
-        "dataset": table.dataset, "combination": row.combination, "n": row.done, "failure_rate": row.failure_rate,
-    }  # fmt: skip
-    for column in table.columns:
-        for which, found in (("last", row.last), ("best", row.best)):
-            record |= _mean_and_sd(f"{table.title(column)} {which}", found.get(column.key))
-    return record | _mean_and_sd("device_seconds", row.device_seconds) | {
-        "p": "" if row.p is None else row.p,
-        "images_seen": row.images_seen, "peak_memory_bytes": row.peak_memory_bytes,
-        "generator_parameters": row.parameters.get("generator", 0),
-        "discriminator_parameters": row.parameters.get("discriminator", 0),
-        "failures": "; ".join(row.failures),
-        **{f"floor {table.title(column)}": (table.floor or {}).get(column.key, "") for column in table.columns},
-        "protocol": table.protocol.fingerprint if table.protocol else "",
-    }  # fmt: skip
-
-
-def _mean_and_sd(name: str, found: Spread | None) -> dict[str, object]:
-    return {name: found.mean if found else "", f"{name} sd": found.sd if found and found.sd is not None else ""}
-
-
-LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "∞": r"$\infty$",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",  # not in the encoding that LaTeX starts with
-    "[": "{[}", "*": "{*}",  # at the start of a row they would be an argument of the \\ before it
-}  # fmt: skip
-
-
-def to_latex(summary: Summary) -> str:
-    """Return tabulars in the style of booktabs, the protocol in a comment above them."""
-    lines = [f"% {note}" for note in notes(summary)]
-    for title, table in zip(titles(summary), summary.tables, strict=True):
-        columns = "".join("r" if i in numbers(table) else "l" for i in range(len(header(table))))
-        lines += [f"% {title}"] if title else []
-        lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex(header(table)), r"\midrule"]
-        lines += [*map(_latex, cells(table)), r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
-
-
-def _latex(row: list[str]) -> str:
-    return " & ".join("".join(LATEX_SPECIAL.get(char, char) for char in cell) for cell in row) + r" \\"
-
-
-def to_json(summary: Summary) -> str:
-    """Return everything, for machines."""
-    value = {
-        "tables": [_tree(table) for table in summary.tables],
-        "environments": summary.environments,
-        "plugins": [{"plugin": plugin, "sha256": sha256} for plugin, sha256 in summary.plugins],
-        "pending": summary.pending,
-    }
-    return json.dumps(value, indent=2) + "\n"
-
-
-def _tree(table: Table) -> dict[str, object]:
-    protocol = table.protocol
-    return {
-        "dataset": table.dataset,
-        "metrics": table.metrics,
-        "columns": [{"key": one.key, "title": table.title(one), "better": one.better} for one in table.columns],
-        "floor": table.floor,
-        "protocol": {**msgspec.to_builtins(protocol), "fingerprint": protocol.fingerprint} if protocol else None,
-        "rows": [{**asdict(row), "folder": str(row.folder), "failure_rate": row.failure_rate} for row in table.rows],
-    }
-
-
-FORMATS: dict[str, Callable[[Summary], str]] = {
-    "md": to_markdown,
-    "csv": to_csv,
-    "latex": to_latex,
-    "json": to_json,
-}

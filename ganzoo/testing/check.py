@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from ganzoo.api import Kind
 from ganzoo.testing.subject import Subject
 
+MOST_NAMED = 3
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Stage = Literal["spec", "description", "import", "target", "contract", "behaviour", "training"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -56,7 +57,7 @@ def require(holds: object, otherwise: str) -> None:
         raise BrokenClaimError(otherwise)
 
 
-def some(names: Sequence[str], most: int = 3) -> str:
+def some(names: Sequence[str]) -> str:
     """Return the first few names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -98,7 +98,6 @@ def _images_differ(subject: Subject) -> None:
 )
 def _equal_loads_are_equal(subject: Subject) -> None:
     """Runs are compared on the same images in the same order, on every machine."""
-    described(subject)
     for split in SPLITS[: 2 if described(subject).test else 1]:
         first, second = loaded(subject, split), loaded(subject, split)
         same = np.array_equal(first.pixels, second.pixels)
@@ -122,8 +121,7 @@ def _global_generators_stay(subject: Subject) -> None:
 def _makes_a_batch(subject: Subject) -> None:
     """Trainers draw batches without replacement."""
     info = described(subject)
-    if info.train < BATCH:
-        raise BrokenClaimError(f"it has {info.train} training images, fewer than a batch of {BATCH}")
+    require(info.train >= BATCH, f"it has {info.train} training images, fewer than a batch of {BATCH}")
     images, _ = Batches(loaded(subject, "train"), BATCH, 0, torch.device("cpu")).draw()
     require(images.shape == (BATCH, *info.shape), f"a batch has shape {tuple(images.shape)}")
     require(bool((images.abs() <= 1).all()), "a batch is not within [-1, 1]")

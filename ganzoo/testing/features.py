@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -133,14 +134,8 @@ def _global_generators_stay(subject: Subject) -> None:
     with no_global_randomness():
         network = built(subject)
         for images in inputs(subject):
-            _try(network, images)
-
-
-def _try(network: Any, images: Tensor) -> None:
-    try:
-        network(images)
-    except IncompatibleError:
-        return
+            with suppress(IncompatibleError):
+                network(images)
 
 
 @check("one-by-one", EXTRACTOR, "behaviour", fix="call eval(), so that batch norms use their running statistics")
@@ -149,9 +144,8 @@ def _features_do_not_depend_on_their_batch(subject: Subject) -> None:
     for network, images in served(subject):
         together = network(images).features
         alone = torch.cat([network(images[i : i + 1]).features for i in range(COUNT)])
-        scale = together.abs().max().clamp(min=1e-6)
-        same = ((together - alone).abs().max() / scale).item()
-        require(same < 1e-3, "what it says of an image depends on the others of the batch")
+        error = (together - alone).abs().max() / together.abs().max().clamp(min=1e-6)
+        require(error < 1e-3, "what it says of an image depends on the others of the batch")
         require((together != together[0]).any(), "it says the same of all images")
 
 
@@ -167,15 +161,16 @@ def _scores_are_finite(subject: Subject) -> None:
 @check("options", EXTRACTOR, "behaviour", fix="build what each choice promises, or take it out of the choices")
 def _every_option_builds(subject: Subject) -> None:
     """Each choice is another network, whose scores must not be mixed up with the others'."""
-    seen = {_name(subject): label(subject.component.name, subject.params)}
+    seen = {_identity(subject): label(subject.component.name, subject.params)}
     for one in subject.options():
         named = label(one.component.name, one.params)
-        identity = _name(one)
+        identity = _identity(one)
         require(identity not in seen, f"{named} and {seen.get(identity)} have the same sha256 and resize")
         seen[identity] = named
 
 
-def _name(subject: Subject) -> tuple[str, str]:
+def _identity(subject: Subject) -> tuple[str, str]:
+    """Return what tells a network from another; NotTried where it cannot be built here."""
     try:
         network = built(subject)
     except GanzooError as error:

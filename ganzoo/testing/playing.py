@@ -14,8 +14,8 @@ from ganzoo.testing.rehearsal import Scene, first_run, trainer
 from ganzoo.testing.state import compare, finite, gradients, no_global_randomness, unchanged, weights_left_alone
 from ganzoo.testing.subject import Subject
 from ganzoo.train.step import PlayerStep, frozen
+from ganzoo.train.trainer import PLAYERS
 
-PLAYERS: tuple[Player, Player] = ("discriminator", "generator")
 BOTH = ("loss", "trick")
 STEPS = 20
 """Within so many all that a trick adds takes effect, at least now and then."""

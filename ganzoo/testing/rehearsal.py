@@ -14,6 +14,7 @@ from torch import Tensor
 import ganzoo
 from ganzoo.api import Images, Kind, Player, Setting, Terms
 from ganzoo.errors import GanzooError, IncompatibleError
+from ganzoo.planning.grid import NONE_WORKS
 from ganzoo.planning.run import Run
 from ganzoo.registry.lookup import installed
 from ganzoo.registry.provenance import CORE
@@ -22,7 +23,7 @@ from ganzoo.testing.subject import Subject
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import build_game
 from ganzoo.train.step import Batch, PlayerStep, discriminator_terms, frozen, generator_terms, total
-from ganzoo.train.trainer import Trainer
+from ganzoo.train.trainer import PLAYERS, Trainer
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -77,19 +78,32 @@ def plan(steps: int = 100, **request: Any) -> Run:
     return ganzoo.plan(**request, recipe=recipe).runs[0]
 
 
+class NoPartnersError(BrokenClaimError):
+    """The plan refuses a component with every built-in; `reason` is why it refuses the first."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the plan refuses it with every built-in: {reason}")
+        self.reason = reason
+
+
+def reasons(error: IncompatibleError) -> str:
+    """Return why the plan refuses a combination, without the words that lead up to it."""
+    return str(error).removeprefix(NONE_WORKS)
+
+
 def first_run(subject: Subject, **fixed: Asked) -> Run:
     """Return the run of the subject with the first partners that it works with; `fixed` names some of them.
 
     Raises:
-        BrokenClaimError: it works with none.
+        NoPartnersError: it works with none.
     """
     refused = ""
     for request in _requests(subject, fixed):
         try:
             return plan(**request)
         except IncompatibleError as error:
-            refused = refused or str(error).removeprefix("no combination of this grid can work: ")
-    raise BrokenClaimError(f"the plan refuses it with every built-in: {refused}")
+            refused = refused or reasons(error)
+    raise NoPartnersError(refused)
 
 
 def _requests(subject: Subject, fixed: dict[str, Asked]) -> Iterator[dict[str, Any]]:
@@ -101,13 +115,13 @@ def _requests(subject: Subject, fixed: dict[str, Asked]) -> Iterator[dict[str, A
         yield {"model": model, "loss": loss, "dataset": dataset} | mine | fixed
 
 
-def random_images(run: Run, count: int = FEW) -> Images:
+def random_images(run: Run) -> Images:
     """Return noise of a run's shape and dtype, with labels of the run's classes, or of ten."""
     rng = np.random.default_rng(0)
-    labels = np.arange(count) % (run.classes or 10)
+    labels = np.arange(FEW) % (run.classes or 10)
     if run.dtype == "float32":
-        return Images(rng.uniform(-1, 1, (count, *run.shape)).astype(np.float32), labels)
-    return Images(rng.integers(0, 256, (count, *run.shape), dtype=np.uint8), labels)
+        return Images(rng.uniform(-1, 1, (FEW, *run.shape)).astype(np.float32), labels)
+    return Images(rng.integers(0, 256, (FEW, *run.shape), dtype=np.uint8), labels)
 
 
 def trainer(run: Run, device: torch.device = CPU, execution: Execution = EAGER) -> Trainer:
@@ -130,7 +144,7 @@ class Scene:
         """Build everything on a device, with weights and real images in a memory format."""
         self.run, self.device, self.memory_format = run, device, memory_format
         self.game = build_game(run, device)
-        self.modules = {player: self.game.modules(player) for player in ("discriminator", "generator")}
+        self.modules = {player: self.game.modules(player) for player in PLAYERS}
         for modules in self.modules.values():
             modules.to(memory_format=memory_format)
 
@@ -179,7 +193,7 @@ def refusal(**request: Any) -> str:
     try:
         plan(**request)
     except IncompatibleError as error:
-        return str(error).removeprefix("no combination of this grid can work: ")
+        return reasons(error)
     except GanzooError as error:
         raise NotTried(str(error)) from None
     return ""

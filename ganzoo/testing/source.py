@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from ganzoo.errors import BrokenPluginError, UnknownComponentError
 from ganzoo.paths import exists
-from ganzoo.registry.discovery import GROUPS, normalise, slips
+from ganzoo.registry.discovery import GROUPS, misspelt_groups, normalise
 from ganzoo.registry.lookup import installed
 from ganzoo.testing.subject import Subject, subjects
 
@@ -52,8 +52,8 @@ def in_folder(folder: Path) -> list[Subject]:
     name, version = normalise(str(project.get("name", folder.name))), str(project.get("version", "0"))
     groups = cast("Mapping[str, Mapping[str, str]]", project.get("entry-points", {}))
     own = {group: dict(entries) for group, entries in groups.items() if group in GROUPS}
-    for slip in slips(groups):
-        raise BrokenPluginError(f"{folder / 'pyproject.toml'}: {slip}")
+    for reason in misspelt_groups(groups):
+        raise BrokenPluginError(f"{folder / 'pyproject.toml'}: {reason}")
     if not own:
         raise UnknownComponentError(
             f'{folder / "pyproject.toml"} registers nothing: it needs [project.entry-points."ganzoo.losses"], or '

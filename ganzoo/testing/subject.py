@@ -12,7 +12,7 @@ from ganzoo.errors import GanzooError, ParameterError, UnknownComponentError, di
 from ganzoo.params import Parameter, build, label, parameters, parse
 from ganzoo.registry.compatibility import Chosen
 from ganzoo.registry.lookup import Component, build_target, installed
-from ganzoo.registry.renames import current
+from ganzoo.registry.renames import renamed
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Subject:
     def params(self) -> Any:
         """The params dataclass at the given values."""
         name = self.component.name
-        return build(self.spec.params, current(self.spec, self.values, name), name)
+        return build(self.spec.params, renamed(self.spec, self.values, name), name)
 
     @property
-    def taken(self) -> bool:
-        """Whether its values can stand together, which a params dataclass may check in __post_init__."""
+    def is_valid(self) -> bool:
+        """Whether its values go together, which a params dataclass may check in __post_init__."""
         try:
             return self.params is not None
         except ParameterError:
@@ -71,12 +71,11 @@ class Subject:
         """Yield it at every value that a switch or a choice can have besides the one it is checked at."""
         params = self.params
         for name, parameter in self.parameters().items():
-            known = parameter.choices or ((True, False) if parameter.convert is bool else ())
-            if parameter.type.endswith("..."):
+            if parameter.is_tuple:
                 continue
-            for value in known:
+            for value in parameter.choices or ((True, False) if parameter.convert is bool else ()):
                 other = self.at(**{name: value})
-                if value != getattr(params, name) and other.taken:
+                if value != getattr(params, name) and other.is_valid:
                     yield other
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,14 +11,15 @@ from typing import Literal
 import torch
 
 import ganzoo
-from ganzoo.errors import one_line
+from ganzoo.errors import one_line, words_of
 from ganzoo.testing import data, description, engines, features, hooks, networks, passes, playing, target, training
 from ganzoo.testing.check import STAGES, BrokenClaimError, Check, NotTried
+from ganzoo.testing.combinations import combinations
 from ganzoo.testing.subject import Subject
 
 OWN = Path(ganzoo.__file__).parent
-Verdict = Literal["passed", "failed", "expected", "unexpected", "skipped", "not tried"]
-"""Skipped: it means nothing here. Not tried: it stands on a stage that failed."""
+Verdict = Literal["passed", "failed", "skipped", "not tried"]
+"""Skipped: the check means nothing here. Not tried: an earlier stage failed."""
 ALL: tuple[Check, ...] = (
     *description.CHECKS,
     *target.CHECKS,
@@ -44,49 +45,38 @@ class Outcome:
 
     @property
     def bad(self) -> bool:
-        """Whether the component is at fault: it failed, or passed what was said to fail."""
-        return self.verdict in ("failed", "unexpected")
+        """Whether the component is at fault."""
+        return self.verdict == "failed"
 
 
 def checks(subject: Subject, together: bool = True) -> Iterator[Check]:
-    """Yield the checks of a component, a stage after the other; `together`: with every built-in that goes with it."""
+    """Yield the checks of a component, stage by stage; `together`: also training with every compatible built-in."""
     kind = subject.component.kind
     for stage in STAGES:
         yield from (one for one in ALL if kind in one.kinds and one.stage == stage)
     if together and subject.component.spec is not None:
-        yield from training.combinations(subject)
+        yield from combinations(subject)
 
 
 def outcomes(
-    subject: Subject, expected: Mapping[str, str] | None = None, only: Callable[[Check], bool] = lambda check: True,
-    together: bool = True,
+    subject: Subject, only: Callable[[Check], bool] = lambda check: True, together: bool = True
 ) -> Iterator[Outcome]:  # fmt: skip
-    """Carry out the checks of a component, and leave out what stands on a stage that failed.
+    """Carry out the checks of a component, except those behind a stage that failed.
 
     Args:
         subject: what is checked.
-        expected: check -> the reason why it may fail.
         only: which checks to try.
         together: whether to train it with every built-in.
     """
-    expected = expected or {}
     failed: Check | None = None
     for check in filter(only, checks(subject, together)):
         if failed and failed.stage != check.stage:
             yield Outcome(check, "not tried", f"first mend {failed.name}")
             continue
         found = carry_out(check, subject)
-        if check.name in expected and found.verdict != "skipped":
-            found = _as_expected(found, expected[check.name])
-        elif found.verdict == "failed":
+        if found.bad:
             failed = failed or check
         yield found
-
-
-def _as_expected(found: Outcome, reason: str) -> Outcome:
-    if found.verdict == "failed":
-        return Outcome(found.check, "expected", reason)
-    return Outcome(found.check, "unexpected", f"it passes, and was expected to fail: {reason}")
 
 
 def carry_out(check: Check, subject: Subject) -> Outcome:
@@ -96,18 +86,14 @@ def carry_out(check: Check, subject: Subject) -> Outcome:
             torch.manual_seed(0)
             check.run(subject)
     except NotTried as left:
-        return Outcome(check, "skipped", _line(str(left)))
+        return Outcome(check, "skipped", words_of(left))
     except BrokenClaimError as broken:
-        return Outcome(check, "failed", _line(str(broken)))
+        return Outcome(check, "failed", words_of(broken))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code may raise anything
         return Outcome(check, "failed", f"raised {one_line(error)}{_place(error)}")
     return Outcome(check, "passed")
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _place(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ganzoo.api import Engine, Loss, Trick
+from ganzoo.api import Engine, Kind, Loss, Trick
 from ganzoo.errors import one_line
 from ganzoo.registry.loading import load_object
 from ganzoo.testing.check import KINDS, BrokenClaimError, Check, check, require
@@ -19,8 +19,7 @@ CALLED = {
     "extractor": ("params",),
     "engine": ("params",),
 }
-CONTRACTS = {"loss": Loss, "trick": Trick, "engine": Engine}
-DERIVED = ("loss", "trick", "engine")
+CONTRACTS: dict[Kind, type[Any]] = {"loss": Loss, "trick": Trick, "engine": Engine}
 HOOKS = {
     "wrap": ("networks", "setting"),
     "modules": ("networks", "setting"),
@@ -63,7 +62,7 @@ def _takes_what_it_is_given(subject: Subject) -> None:
     require(not fault, f"{subject.spec.target}: {fault}")
 
 
-@check("contract", DERIVED, "target", fix="derive the class from Loss, Trick or Engine of ganzoo.api")
+@check("contract", tuple(CONTRACTS), "target", fix="derive the class from Loss, Trick or Engine of ganzoo.api")
 def _derives_from_its_contract(subject: Subject) -> None:
     """The methods of Loss, Trick and Engine are called, and nothing else is known of it."""
     contract = CONTRACTS[subject.component.kind]
@@ -71,7 +70,7 @@ def _derives_from_its_contract(subject: Subject) -> None:
     require(isinstance(made, contract), f"it builds {type(made).__name__}, which is no ganzoo.api.{contract.__name__}")
 
 
-@check("hooks", DERIVED, "target", fix="give the hook the parameters that ganzoo.api gives it, in that order")
+@check("hooks", tuple(CONTRACTS), "target", fix="give the hook the parameters that ganzoo.api gives it, in that order")
 def _hooks_take_what_they_are_given(subject: Subject) -> None:
     """Hooks are called by position; one with other parameters fails in the middle of a run."""
     contract, made = CONTRACTS[subject.component.kind], subject.target(subject.params)

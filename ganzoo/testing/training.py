@@ -1,47 +1,24 @@
-"""Checks of whole steps of training: alone, continued, on a GPU, and with every built-in that goes with it."""
+"""Checks of whole steps of training: repeated, continued, in other modes and on a GPU."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from ganzoo.api import Kind
-from ganzoo.errors import IncompatibleError
 from ganzoo.params import label
 from ganzoo.planning.run import Run
 from ganzoo.registry.provenance import CORE
 from ganzoo.testing.check import BrokenClaimError, Check, NotTried, check, require, some
-from ganzoo.testing.rehearsal import (
-    DATASETS,
-    META,
-    Asked,
-    Scene,
-    asked,
-    first_run,
-    own,
-    partners,
-    plan,
-    refusal,
-    trainer,
-)
+from ganzoo.testing.rehearsal import META, NoPartnersError, Scene, asked, first_run, trainer
 from ganzoo.testing.state import compare, finite, held
 from ganzoo.testing.subject import Subject
 from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import PLAYERS, Trainer
 
 PLAYED: tuple[Kind, ...] = ("architecture", "loss", "trick")
-COMBINED: dict[Kind, tuple[Kind, ...]] = {
-    "architecture": ("loss", "trick"),
-    "loss": ("architecture", "trick"),
-    "trick": ("architecture", "loss", "trick"),
-    "dataset": ("architecture",),
-    "extractor": (),
-    "engine": (),
-}
-"""The kinds of built-ins that a component of a kind is trained with."""
 CONVOLUTIONS = f"{CORE}/dcgan"
 ROUNDING = 1e-3
 """Of a term before the first update; float32 leaves about 1e-6, and other random numbers about 0.1."""
@@ -61,7 +38,8 @@ def train(one: Trainer, steps: int) -> Trainer:
     return one
 
 
-def _weights(one: Trainer) -> dict[str, Any]:
+def weights_of(one: Trainer) -> dict[str, Any]:
+    """Return a copy of the weights and buffers of both players."""
     return {player: {name: weight.clone() for name, weight in module.state_dict().items()}
             for player, module in one.modules.items()}  # fmt: skip
 
@@ -76,7 +54,7 @@ def _equal_runs_end_equal(subject: Subject) -> None:
     """Who runs the same seed again gets the same images, or can trust no comparison."""
     run = first_run(subject)
     first, second = (train(trainer(run), STEPS) for _ in range(2))
-    compare(_weights(first), _weights(second), "of two runs with one seed the weights of the")
+    compare(weights_of(first), weights_of(second), "of two runs with one seed the weights of the")
 
 
 @check(
@@ -98,7 +76,7 @@ def _a_continued_run_ends_equal(subject: Subject) -> None:
     continued.load_state_dict(torch.load(buffer, weights_only=True))
     train(continued, half)
     told = "of a run that was stopped and continued"
-    compare(_weights(straight), _weights(continued), f"{told} the weights of the")
+    compare(weights_of(straight), weights_of(continued), f"{told} the weights of the")
     first, second = ([trick.state_dict() for _, trick in one.game.tricks] for one in (straight, continued))
     compare(first, second, f"{told} the state of trick")
 
@@ -203,8 +181,8 @@ def _colourful(subject: Subject) -> Run:
     for model in (convolutions, {}):
         try:
             return first_run(subject, dataset={"name": "cifar10"}, **model)
-        except BrokenClaimError as error:
-            refused = str(error).partition("every built-in: ")[2]
+        except NoPartnersError as error:
+            refused = error.reason
     raise NotTried(refused)
 
 
@@ -253,66 +231,6 @@ def _training_moves_to_a_gpu(subject: Subject) -> None:
     if not torch.cuda.is_available():
         raise NotTried("PyTorch finds no CUDA device here")
     train(trainer(first_run(subject), torch.device("cuda")), STEPS)
-
-
-def combinations(subject: Subject) -> Iterator[Check]:
-    """Yield a check for every built-in that a component could be trained with, and what its own distribution brings.
-
-    Of the networks of its own distribution none: only those of built-ins are known to be small.
-    """
-    for kind in COMBINED[subject.component.kind]:
-        for name in partners(kind, subject):
-            if kind != "architecture" or name.startswith(f"{CORE}/"):
-                yield _trains_with(kind, name)
-
-
-def _trains_with(kind: Kind, name: str) -> Check:
-    def run(subject: Subject) -> None:
-        try:
-            one = trainer(_run_with(subject, kind, asked(kind, name)))
-        except IncompatibleError as error:  # what a network lacks, the one who needs it finds out when it is built
-            raise NotTried(str(error)) from None
-        start = _weights(one)
-        after = _weights(train(one, STEPS))
-        still = all(torch.equal(start[player][key], after[player][key]) for player in start for key in start[player])
-        require(not still, "three steps moved no weight")
-
-    return Check(
-        f"trains-with-{name.rpartition('/')[2]}",
-        (kind,),
-        "training",
-        f"Three training steps with the {kind} {name}.",
-        "say in requires, conflicts or refuse what it does not go with, and why",
-        run,
-    )
-
-
-def _run_with(subject: Subject, kind: Kind, partner: Asked) -> Run:
-    """Return the first run of both, with whatever else they work with; NotTried where the plan refuses all."""
-    word = "model" if kind == "architecture" else kind
-    if subject.component.kind == "dataset":
-        why = refusal(model=partner, loss="bce", dataset=own(subject))
-        if why:
-            raise NotTried(why)
-        return plan(model=partner, loss="bce", dataset=own(subject))
-    if subject.component.kind == kind == "trick":
-        return _with_another_trick(subject, partner)
-    try:
-        return first_run(subject, **{word: partner})
-    except BrokenClaimError as error:
-        raise NotTried(str(error).partition("every built-in: ")[2]) from None
-
-
-def _with_another_trick(subject: Subject, partner: Asked) -> Run:
-    refused = ""
-    model, *_ = partners("architecture", subject)
-    for loss in partners("loss", subject):
-        request = {"model": asked("architecture", model), "loss": loss, "dataset": DATASETS[0]}
-        try:
-            return plan(**request, trick=[own(subject), partner])
-        except IncompatibleError as error:
-            refused = refused or str(error).removeprefix("no combination of this grid can work: ")
-    raise NotTried(refused)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -16,21 +16,21 @@ from ganzoo.errors import ContractError
 
 
 @contextmanager
-def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
-    """Have PyTorch's batch norms in networks normalise so many batches, one behind the other, apart.
+def norms_apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
+    """Let PyTorch's batch norms normalise each of several batches in one pass by its own statistics.
+
+    Args:
+        networks: their batch norms are changed until the context ends.
+        batches: number of batches in a pass, of equal size and one behind the other.
 
     Raises:
         ContractError: there is a batch norm that would mix the batches, since it has a `forward` of its own, or is in
             TorchScript, where it cannot be seen.
     """
-    norms: list[Apart] = []
-    if batches > 1:
-        modules = [module for network in networks for module in network.modules()]
-        for module in modules:
-            _check(module)
-        norms = [_made(module) for module in modules if isinstance(module, _BatchNorm)]
-    for norm in norms:
-        norm.batches = batches
+    modules = [module for network in networks for module in network.modules()] if batches > 1 else []
+    for module in modules:
+        _check(module)
+    norms = [_changed(module, batches) for module in modules if isinstance(module, _BatchNorm)]
     try:
         yield
     finally:
@@ -39,11 +39,12 @@ def apart(networks: Iterable[nn.Module], batches: int) -> Iterator[None]:
 
 
 class Apart(_BatchNorm):
-    """A batch norm of several batches."""
+    """A batch norm that normalises several batches in one pass, each by itself."""
 
     kind: type[Any]
-    """What it is otherwise."""
+    """The class that it has outside of `norms_apart`."""
     batches: int
+    """Number of batches in a pass."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise each batch, and update the running statistics in their order."""
@@ -56,7 +57,7 @@ class Apart(_BatchNorm):
         return input.unflatten(0, (self.batches, -1))  # (batches, N, C, ...)
 
     def _at_once(self, input: Tensor) -> Tensor:
-        """Do the same in as few kernels as one batch takes, where it is compiled."""
+        """Return the same, in a form that compiles into as few kernels as one batch takes."""
         seen = self._batches(input)
         found, mean, var = AtOnce.apply(seen, self.weight, self.bias, self.eps)
         with torch.no_grad():
@@ -118,11 +119,14 @@ def _check(module: nn.Module) -> None:
         )
 
 
-def _made(norm: _BatchNorm) -> Apart:
-    norm.__class__ = _apart(type(norm))
-    return cast("Apart", norm)
+def _changed(norm: _BatchNorm, batches: int) -> Apart:
+    """Change the class of a batch norm in place."""
+    norm.__class__ = _apart_class(type(norm))
+    apart = cast("Apart", norm)
+    apart.batches = batches
+    return apart
 
 
 @cache
-def _apart(kind: type[_BatchNorm]) -> type[_BatchNorm]:
+def _apart_class(kind: type[_BatchNorm]) -> type[_BatchNorm]:
     return type(kind.__name__, (Apart, kind), {"kind": kind})

@@ -18,7 +18,7 @@ from torch import Tensor
 from ganzoo.errors import one_line
 
 Choices = tuple[tuple[str, Hashable], ...]
-"""What Python decides of a step, each by a name that a user understands."""
+"""What Python decides in a step: values by names that a user understands."""
 Play = Callable[[int], None]
 """A step on the device, given its number."""
 
@@ -60,7 +60,7 @@ class Same:
 
 
 class Unknown(int):
-    """The number of a captured step: whoever asks for its value learns where to decide by it instead."""
+    """The number of a captured step: using its value raises an error that says what to do instead."""
 
 
 def _refuse(*_: Any) -> Any:
@@ -139,7 +139,7 @@ class Capture:
         self.played += 1
 
     def _compare(self, before: Choices, after: Choices) -> None:
-        """Find out whether the step changed what Python decides, as a graph would not, or whether all still differ."""
+        """Find out whether the step changed the choices, as a graph would not, or whether they differ at every step."""
         self.unsteady += before != after
         if self.unsteady > SETTLING:
             self._refuse(f"{_changed(before, after)} changes within a step; change it in place, or in schedule()")

@@ -30,10 +30,10 @@ def grouped(scheduler: Any) -> list[list[Any]]:
     from torch._inductor.virtualized import V  # noqa: PLC0415
 
     usual = ForeachKernelSchedulerNode._default_group_nodes_for_combo_kernels(scheduler)
-    return apart(usual, scheduler.nodes) if V.graph.is_backward else usual
+    return separated(usual, scheduler.nodes) if V.graph.is_backward else usual
 
 
-def apart(usual: list[list[Any]], nodes: list[Any]) -> list[list[Any]]:
+def separated(usual: list[list[Any]], nodes: list[Any]) -> list[list[Any]]:
     """Return these groups without the nodes that no other waits for, and those as a group of their own."""
     awaited = {name for node in nodes for name in node.ancestors}
     among = {id(node) for group in usual for node in group}

@@ -51,7 +51,8 @@ def given(weights: Sequence[Computed], values: Sequence[Tensor]) -> Iterator[Non
 def computed(weights: Sequence[Computed]) -> tuple[list[Tensor], list[Tensor]]:
     """Return the weights and what their buffers become, and change nothing.
 
-    What is compiled must not keep a vector for its gradient that it changes, as the second pass would change it again.
+    A compiled function must not save a buffer for its backward pass and change it, since a second pass would change
+    it again.
     """
     values: list[Tensor] = []
     after: list[Tensor] = []

@@ -14,7 +14,7 @@ from ganzoo.train.fast import Fast
 
 @dataclass(frozen=True)
 class Execution:
-    """What changes a run's speed and, but for rounding, nothing that it computes."""
+    """Settings that change a run's speed and, except for rounding, none of its numbers."""
 
     graph: bool = False
     """Capture whole steps as CUDA graphs."""
@@ -23,8 +23,8 @@ class Execution:
     compiled: bool = False
     """Compile the networks, but for what is differentiated twice."""
     precision: str = "fp32"
-    """`fp32`; `tf32`: products of float32 with 10 bits of it, on a GPU, as PyTorch convolves by default; `bf16`:
-    the networks in bfloat16, except for what is differentiated twice."""
+    """`fp32`; `tf32`: on a GPU, products of float32 numbers rounded to 10 bits, as PyTorch convolves by default;
+    `bf16`: the networks in bfloat16, except for what is differentiated twice."""
 
     @property
     def mode(self) -> str:
@@ -39,8 +39,8 @@ class Execution:
         return self.precision == "bf16"
 
     @contextmanager
-    def products(self) -> Generator[None]:
-        """Let functions have the precision and the kernels that steps want; what is scored is always float32."""
+    def kernels(self) -> Generator[None]:
+        """Compute with the precision and the kernels of training steps; scores are always computed in float32."""
         before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
         wanted = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = wanted
@@ -54,7 +54,7 @@ class Execution:
 EAGER = Execution()
 
 
-def choose(mode: str, precision: str, device: torch.device) -> Execution:
+def choose_execution(mode: str, precision: str, device: torch.device) -> Execution:
     """Return what a mode and a precision mean on a device; `auto` is the fastest that leaves the numbers alone.
 
     Raises:

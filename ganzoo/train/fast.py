@@ -1,4 +1,4 @@
-"""What the fast mode does in its own way on a CPU: some functions of PyTorch, by other kernels or in another layout."""
+"""The fast mode on a CPU: some of PyTorch's functions with other kernels or in another memory layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.overrides import TorchFunctionMode
 
-from ganzoo.train.convolution import Down, Place, Up, folds, multiplies, smaller, tiles, transposed
+from ganzoo.train.convolution import Down, Geometry, Up, folds, multiplies, smaller, tiles, transposed
 
 
 class Fast(TorchFunctionMode):
-    """While it lasts, networks of any author have the fast mode's functions; what they compute differs by rounding."""
+    """Within this context all networks use the fast mode's functions, whose results differ by rounding."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -31,18 +31,18 @@ def convolve(
     input: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Tensor:  # fmt: skip
-    """Do as `torch.conv2d` does, where it or its gradients have faster kernels."""
-    place = _place(input, weight, stride, padding, dilation, groups)
-    if place and _fits(input, weight, bias, inputs=1):
-        side = [smaller(whole, place) for whole in input.shape[2:]]
+    """Compute `torch.conv2d`, with faster kernels where it or its gradients have some."""
+    geometry = _geometry(input, weight, stride, padding, dilation, groups)
+    if geometry and _fits(input, weight, bias, inputs=1):
+        side = [smaller(whole, geometry) for whole in input.shape[2:]]
         learns, dtype = torch.is_grad_enabled(), _dtype(input)
         faster = (
-            (learns and input.requires_grad and folds(weight.shape[1], place))
-            or (learns and weight.requires_grad and multiplies(dtype, side, place))
-            or tiles(dtype, input.shape, weight.shape[0], place)
+            (learns and input.requires_grad and folds(weight.shape[1], geometry))
+            or (learns and weight.requires_grad and multiplies(dtype, side, geometry))
+            or tiles(dtype, input.shape, weight.shape[0], geometry)
         )
         if faster:
-            return Down.apply(*_cast(input, weight, bias), place)
+            return Down.apply(*_cast(input, weight, bias), geometry)
     return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -50,33 +50,33 @@ def convolve_back(
     input: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
 ) -> Tensor:  # fmt: skip
-    """Do as `torch.conv_transpose2d` does, where it or its gradients have faster kernels."""
-    place = _place(input, weight, stride, padding, dilation, groups)
+    """Compute `torch.conv_transpose2d`, with faster kernels where it or its gradients have some."""
+    geometry = _geometry(input, weight, stride, padding, dilation, groups)
     extra = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * 2
-    plain = len(extra) == 2 and place is not None and max(extra) < place.stride
-    if place and plain and _fits(input, weight, bias, inputs=0):
+    plain = len(extra) == 2 and geometry is not None and max(extra) < geometry.stride
+    if geometry and plain and _fits(input, weight, bias, inputs=0):
         learns, dtype = torch.is_grad_enabled() and weight.requires_grad, _dtype(input)
         faster = (
-            folds(weight.shape[1], place)
-            or (learns and multiplies(dtype, input.shape[2:], place))
-            or tiles(dtype, input.shape, weight.shape[1], place)
+            folds(weight.shape[1], geometry)
+            or (learns and multiplies(dtype, input.shape[2:], geometry))
+            or tiles(dtype, input.shape, weight.shape[1], geometry)
         )
         if faster:
-            side = tuple(transposed(part, place) + more for part, more in zip(input.shape[2:], extra, strict=True))
-            return Up.apply(*_cast(input, weight, bias), side, place)
+            side = tuple(transposed(part, geometry) + more for part, more in zip(input.shape[2:], extra, strict=True))
+            return Up.apply(*_cast(input, weight, bias), side, geometry)
     return torch.conv_transpose2d(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Do as `torch.flatten` does; the gradient of images has the images' layout, as else all behind it is slow."""
-    copied = input.ndim == 4 and start_dim == 1 and math.prod(input.shape[2:]) > 1  # else it may be changed in place
+    """Compute `torch.flatten`; the gradient of images keeps their memory layout, or the rest of backward is slow."""
+    copied = input.ndim == 4 and start_dim == 1 and math.prod(input.shape[2:]) > 1  # not a view to be changed in place
     if copied and input.is_cpu and input.requires_grad and input.is_contiguous(memory_format=torch.channels_last):
         input = Layout.apply(input)
     return torch.flatten(input, start_dim, end_dim)
 
 
 def unflatten(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """Do as `Tensor.unflatten` does; images become channels last."""
+    """Compute `Tensor.unflatten`; images become channels last."""
     y = x.unflatten(*args, **kwargs)
     return y.contiguous(memory_format=torch.channels_last) if x.is_cpu and x.ndim == 2 and y.ndim == 4 else y
 
@@ -104,14 +104,14 @@ OWN: Mapping[Any, Callable[..., Tensor]] = {
 }
 
 
-def _place(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Place | None:
-    """Return where the kernel is put; None where it is not square or not put plainly, or not on a CPU."""
+def _geometry(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry | None:
+    """Return the geometry; None if both directions differ, or it is dilated or grouped, or x is not on a CPU."""
     if isinstance(padding, str) or not x.is_cpu or x.ndim != 4 or groups != 1:
         return None
     pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in (stride, padding, w.shape[2:], dilation)]
     if any(len(one) != 2 or one[0] != one[1] for one in pairs) or pairs[3] != (1, 1):
         return None
-    return Place(*(one[0] for one in pairs[:3]))
+    return Geometry(*(one[0] for one in pairs[:3]))
 
 
 def _fits(x: Tensor, w: Tensor, b: Tensor | None, inputs: int) -> bool:
@@ -127,6 +127,6 @@ def _dtype(x: Tensor) -> torch.dtype:
 
 
 def _cast(x: Tensor, w: Tensor, b: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Do as autocasting does, which a function of one's own is not subject to."""
+    """Cast as autocast does, which leaves functions like ours alone."""
     dtype = _dtype(x)
     return x.to(dtype), w.to(dtype), None if b is None else b.to(dtype)

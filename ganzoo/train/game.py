@@ -16,7 +16,7 @@ from ganzoo.api import Loss, Networks, Player, Setting, Step, Trick, Verdict
 from ganzoo.errors import ContractError
 from ganzoo.planning.run import Part, Run
 from ganzoo.registry.lookup import build_target
-from ganzoo.train.apart import apart
+from ganzoo.train.apart import norms_apart
 from ganzoo.train.passes import Network, Passes, directly, generated, judged
 from ganzoo.train.seeds import derive
 
@@ -74,7 +74,7 @@ class Game:
         if torch.compiler.is_compiling():  # the whole step, for which all has been prepared
             found = judged(body, head, seen, labels, bf16=bf16)
         else:
-            with apart((self.networks.body, self.networks.head), len(batches)):
+            with norms_apart((self.networks.body, self.networks.head), len(batches)):
                 found = run(judged, body, head, seen, labels, bf16=bf16)
         verdicts = (Verdict(*one) for one in found)
         return [self._concluded(verdict, images, step) for verdict, images in zip(verdicts, batches, strict=True)]

@@ -1,9 +1,12 @@
-"""Products as a GPU takes them best, for the compiler to put in the place of PyTorch's own.
+"""Convolutions and matrix products in the form that a GPU computes fastest; the compiler replaces PyTorch's by them.
 
-In bfloat16 tensor cores take eight channels at a time. cuDNN pads images' three by kernels of its own, four and more to
-a convolution; here zeros are part of what is compiled. So is making channels innermost, where the weights' are: PyTorch
-would copy the images, slowly. And a product by a single column or row is a sum or none, which the compiler makes one
-kernel of with what comes before and behind, where cuBLAS takes two or three.
+Three changes, each of which becomes part of the compiled kernels:
+
+- In bfloat16 tensor cores take eight channels at a time. Fewer are filled up with zeros, for which cuDNN would start
+  four or more kernels of its own in each convolution.
+- Images are made channels-last where the weights are; PyTorch would copy them, slowly.
+- A matrix product with a single row or column is written as a product by elements, and a sum where needed. The
+  compiler fuses it with its neighbours, while cuBLAS takes two or three kernels.
 """
 
 from __future__ import annotations
@@ -20,16 +23,16 @@ aten: Any = torch.ops.aten
 LANES = 8
 """Channels that tensor cores take at a time."""
 Decompositions = Mapping[Any, Callable[..., Any]]
-"""By an operator of PyTorch, what it is carried out by; NotImplemented where it is best as it is."""
+"""A replacement for each PyTorch operator; it returns NotImplemented to keep the original."""
 
 
 def replaced(table: Decompositions) -> dict[Any, Callable[..., Any]]:
-    """Return the compiler's decompositions, those in here before its own."""
+    """Return the compiler's decompositions, with ours tried first."""
     return before(OURS, table)
 
 
 def before(ours: Decompositions, theirs: Decompositions) -> dict[Any, Callable[..., Any]]:
-    """Return the second of two, with the first before them."""
+    """Return both tables as one: ours are tried first, then theirs."""
 
     def first(one: Callable[..., Any], other: Callable[..., Any] | None) -> Callable[..., Any]:
         def decompose(*args: Any, **kwargs: Any) -> Any:
@@ -80,7 +83,7 @@ def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] 
 
 
 def single(a: Tensor, b: Tensor) -> bool:
-    """Whether a matrix product is better a sum."""
+    """Whether one factor is a single row or column, so that the product is faster by elements."""
     return a.is_cuda and 1 in b.shape
 
 
@@ -99,20 +102,20 @@ def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1)
 
 
 def _improves(w: Tensor, groups: int, *seen: Tensor) -> bool:
-    """Whether channels are to be filled up, or to become innermost as those of the weights are."""
+    """Whether to fill up channels, or to make images channels-last as the weights are."""
     lacking = groups == 1 and padded(seen[0]) and any(one % LANES for one in w.shape[:2])
     return lacking or any(_scattered(x, w) for x in seen)
 
 
 def _scattered(x: Tensor, w: Tensor) -> bool:
-    """Whether the weights' channels are innermost, and those of what they are convolved with are not."""
+    """Whether the weights are channels-last and the images are not."""
     inner = torch.channels_last
-    apart = x.ndim == 4 and not x.is_contiguous(memory_format=inner)
-    return apart and copied(x) and suggest_memory_format(w) == inner
+    scattered = x.ndim == 4 and not x.is_contiguous(memory_format=inner)
+    return scattered and copied(x) and suggest_memory_format(w) == inner
 
 
 def _inner(x: Tensor, w: Tensor) -> Tensor:
-    """Return a tensor with its channels innermost where the weights' are."""
+    """Return images channels-last if the weights are."""
     return x.contiguous(memory_format=torch.channels_last) if _scattered(x, w) else x
 
 

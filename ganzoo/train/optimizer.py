@@ -35,7 +35,7 @@ def make_optimizer(
 
 
 class CompiledAdam(torch.optim.Adam):
-    """Adam in a kernel or two of its own: PyTorch's gives 65,536 weights to a processor, and leaves most without."""
+    """Adam in one or two compiled kernels: PyTorch's gives a GPU's processor 65,536 weights, so that most stay idle."""
 
     def __init__(self, once: Compiled, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,7 +43,7 @@ class CompiledAdam(torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Carry out a step: the first, at other betas, and where compiling has failed, by PyTorch's own."""
+        """Update the weights; PyTorch's own step serves the first, other betas, and where compiling has failed."""
         groups = [[one for one in group["params"] if one.grad is not None] for group in self.param_groups]
         known = all(self.state.get(one) for weights in groups for one in weights)
         other = any(group["betas"] != self.defaults["betas"] for group in self.param_groups)
@@ -76,7 +76,7 @@ def adam(
 
 
 def restore(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Restore an optimiser's state, in its weights' memory formats: Adam's fused kernel takes others for the same."""
+    """Restore an optimiser's state in its weights' memory formats, which Adam's fused kernel assumes to be equal."""
     optimizer.load_state_dict(state)
     for weight, kept in optimizer.state.items():
         for name, value in kept.items():
@@ -97,7 +97,7 @@ def set_rates(optimizer: torch.optim.Optimizer, player: Player, rates: Rates) ->
 
 
 def scheduled(recipe: Mapping[str, Any], step: int) -> Rates:
-    """Return the recipe's rates at a step: its learning rates are constant, or fall linearly from all to nothing."""
+    """Return the recipe's rates at a step; its learning rates are constant or decay linearly to 0."""
     factor = 1.0 if recipe["lr_schedule"] == "constant" else 1.0 - step / recipe["steps"]
     return Rates(
         generator_lr=recipe["generator_lr"] * factor,

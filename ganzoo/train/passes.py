@@ -18,7 +18,7 @@ RECOMPILATIONS = 512
 """Of a pass, in one process: networks of all its runs, each with and without gradients for its weights."""
 Result = TypeVar("Result")
 Network = Callable[..., Tensor]
-"""Or a function that does as one does."""
+"""A network, or a function that computes what one does."""
 
 
 def generated(generator: Network, z: Tensor, labels: Tensor | None, bf16: bool) -> Tensor:
@@ -64,7 +64,7 @@ def directly(function: Callable[..., Result], *among: Any, bf16: bool) -> Result
 
 
 def inductor(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
-    """Compile by TorchInductor, which is told what else to carry products out by; kept graphs are not told."""
+    """Compile by TorchInductor with our decompositions of products; cached graphs would come without them."""
     from torch._functorch import config as keeping  # noqa: PLC0415  (they take seconds)
     from torch._inductor.compile_fx import compile_fx  # noqa: PLC0415
     from torch._inductor.decomposition import select_decomp_table  # noqa: PLC0415
@@ -77,7 +77,7 @@ def inductor(module: torch.fx.GraphModule, inputs: Sequence[Any]) -> Callable[..
 
 
 class Backend:
-    """What carries out the functions that PyTorch traces."""
+    """The compiler of the graphs that PyTorch traces; it counts them."""
 
     made = 0
     """How often something was compiled in this process."""
@@ -97,7 +97,7 @@ def compiled(function: Callable[..., Result]) -> Callable[..., Result]:
 
 
 class Compiled:
-    """Compiles a function when it meets networks; calls it as it is from the first that cannot be compiled.
+    """Compiles a function when it meets new networks; once one cannot be compiled, none is any more.
 
     What is compiled can be differentiated once.
     """
@@ -108,14 +108,14 @@ class Compiled:
         from torch._inductor import config as compiling  # noqa: PLC0415
 
         tracing.cache_size_limit = tracing.accumulated_cache_size_limit = RECOMPILATIONS
-        tracing.fail_on_cache_limit_hit = True  # and tell, where all the rest would go on uncompiled in silence
+        tracing.fail_on_cache_limit_hit = True  # an error, which we report; PyTorch would go on in silence
         tracing.skip_nnmodule_hook_guards = False  # a run without hooks shares what it compiles with one that has some
         compiling.fallback_random = True  # dropout draws what it draws elsewhere
         self.compiled: dict[Callable[..., Any], Callable[..., Any]] = {}
         self.tell = tell
         self.failed = False
         self.resting = False
-        """Whether networks go through as they are for a while, and nothing is compiled for them."""
+        """Whether passes are not compiled for a while."""
 
     def __call__(self, function: Callable[..., Result], *among: Any, bf16: bool) -> Result:
         """Return what a function of networks and tensors returns."""
@@ -137,7 +137,7 @@ class Compiled:
                 torch._foreach_copy_(before, after)  # pyright: ignore[reportPrivateImportUsage]
 
     def called(self, function: Callable[..., Result], *among: Any, **named: Any) -> Result:
-        """Return what a function returns; where it cannot be compiled, none is from then on."""
+        """Return a function's result; if it cannot be compiled, nothing is compiled from then on."""
         if self.failed:
             return function(*among, **named)
         if function not in self.compiled:

@@ -19,8 +19,8 @@ BATCH = 8
 
 
 def checked(execution: Execution, game: Game, tell: Callable[[str], None]) -> Execution:
-    """Return how to carry steps out: as asked, or in float32, and that is told, where bfloat16 is wrong here."""
-    with execution.products():  # with the kernels that the steps will have
+    """Return how to execute steps: as asked, or in float32, with a note, where bfloat16 is wrong on this machine."""
+    with execution.kernels():  # with the kernels that the steps will have
         wrong = wrong_in_bfloat16(game) if execution.bf16 else ""
     if not wrong:
         return execution
@@ -74,7 +74,7 @@ def _both(layer: nn.Module, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Return a layer's output, its input's gradient and its weights', in float32 and in bfloat16."""
     found: list[list[Tensor]] = []
     training = layer.training
-    layer.eval()  # a weight that is computed from others is not to learn of this
+    layer.eval()  # spectral norm must not update its vectors here
     with cached():
         weight = layer.weight
         assert isinstance(weight, Tensor)

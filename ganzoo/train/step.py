@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     """What one player's step works on."""
 
     real: Tensor | Callable[[], Tensor]
-    """Or what draws them, where they may not be asked for."""
+    """The images, or a function that draws them when they are first asked for."""
     fake: Tensor
     latent: Tensor
     labels: Tensor | None
@@ -50,7 +50,7 @@ class PlayerStep:
         """How real and fake images are judged, where that is one pass."""
         self.packing = packing
         self.most_passes: int | None = None
-        """How often the discriminator may judge, the step's own images alone, where the step is compiled."""
+        """In a compiled step, how often the discriminator may still judge, and only the step's own images."""
         self._at_other_weights = False
         self._targets: Targets | None = None
         self._verdicts: list[tuple[Tensor, Verdict]] = []
@@ -96,7 +96,7 @@ class PlayerStep:
         self.most_passes -= 1
 
     def at_other_weights(self) -> None:
-        """Note that the discriminator judges at other weights, too, as none does of a step that is compiled."""
+        """Note that the discriminator judges at other weights, too, which a compiled step cannot do."""
         self._at_other_weights = True
         if self.most_passes is not None:
             raise RuntimeError(OTHERWISE)
@@ -109,7 +109,7 @@ class PlayerStep:
         return made <= passes and not theirs and not self._at_other_weights
 
     def forget(self) -> None:
-        """Let go of what was judged and drawn."""
+        """Drop what was judged and drawn."""
         self._verdicts.clear()
         self._targets = self._real = None
 

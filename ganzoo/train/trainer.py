@@ -70,7 +70,7 @@ class Trainer:
             device: where.
             log_every: the most generator steps between two readings of the records.
             execution: how steps are carried out.
-            tell: is told where a step cannot be carried out like that.
+            tell: is told when steps cannot be executed that way, and why.
         """
         recipe = run.recipe
         self.run, self.recipe, self.device = run, recipe, device
@@ -111,7 +111,7 @@ class Trainer:
         """Train one generator step: decide what depends on Python's numbers, then play."""
         self._set_rates()
         self.batches.fetch(self.recipe["n_critic"] + (not self.recipe["reuse_fakes"]))
-        with self.execution.products():
+        with self.execution.kernels():
             if self.capture:
                 self.capture(self.play, self.number, self._choices)
             else:
@@ -132,7 +132,7 @@ class Trainer:
         self._generator_step(number, drawn if reuse else self._draw(learning=True))
 
     def _set_rates(self) -> None:
-        """Set what the recipe's schedule and the tricks make of the rates at this step."""
+        """Set the rates of this step: the recipe's schedule, then changed by the tricks."""
         rates = scheduled(self.recipe, self.number)
         progress = Progress(self.number, self.recipe["steps"], self.number * self.images_a_step)
         for _, trick in self.game.tricks:
@@ -173,7 +173,7 @@ class Trainer:
         return PlayerStep(player, number, batch, self.rng, self.game.judge, self.game.setting.packing)
 
     def _learn(self, step: PlayerStep, terms_of: TermsOf) -> None:
-        """Update one player and log its terms; loss and tricks act on what came of it."""
+        """Update one player and log its terms; then loss and tricks act on the updated networks."""
         record = self.records[step.player]
         found = self.settled(terms_of, self.game, step, record.one)
         update(self.optimizers[step.player], found.objective, record.one)
@@ -191,9 +191,9 @@ class Trainer:
         return images
 
     def _draw(self, learning: bool) -> Drawn:
-        """Choose real images, and generate as many, of their classes where the networks are conditional.
+        """Choose real images, and generate as many, of the same classes if the networks are conditional.
 
-        Only from what is drawn `learning` can the generator learn.
+        The generator can learn from the images only if `learning` is set.
         """
         chosen = self.batches.next()
         labels = self.batches.classes(chosen)

@@ -11,7 +11,7 @@ from torch import OutOfMemoryError, Tensor
 
 from ganzoo.api import Player
 from ganzoo.errors import one_line
-from ganzoo.train.apart import apart
+from ganzoo.train.apart import norms_apart
 from ganzoo.train.capture import Same
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
@@ -19,10 +19,10 @@ from ganzoo.train.passes import Compiled, backend, compiled
 from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
 
 ANEW = 8
-"""How often a player's steps may be compiled in a run: whose numbers change from step to step is better not."""
+"""How often a player's steps may be compiled in a run; more means that their Python values change at every step."""
 
 DRAWS = "Variable(Generator)"
-"""What the compiler says where random numbers are drawn by a generator, which it does not know."""
+"""In the compiler's error when random numbers are drawn from a generator, which it does not support."""
 
 
 class Whole:
@@ -78,7 +78,7 @@ class Whole:
         networks = (game.networks.body, game.networks.head)
         step.most_passes = _most_passes(game, step)
         before = backend.made
-        with apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
+        with norms_apart(networks, 2 if step.judged_together_by else 1), self.once.computing(networks):
             found = self.compiled(terms_of, game, step, one)
         self.made[step.player] += backend.made - before
         if self.made[step.player] > ANEW:
@@ -106,7 +106,7 @@ class Whole:
 
 
 def alone(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
-    """Do as `settled` does, and leave nothing else of the step, which would be returned, and so have a gradient."""
+    """Do as `settled` does, and clear the step: the compiler would return what it holds, with gradients."""
     found = settled(terms_of, game, step, one)
     step.forget()
     return found
@@ -119,10 +119,10 @@ def _most_passes(game: Game, step: PlayerStep) -> int:
 
 
 def kept(value: Any, deep: int = 8) -> Hashable:
-    """Return what a component keeps, to be compared: numbers, and which tensors and other objects they are.
+    """Return a component's state in a form to compare: numbers by value, tensors and other objects by identity.
 
-    What changes besides in a step is better not compiled. PyTorch 2.15's compiler reads what an append has just dropped
-    from a deque, and forgets which key of an OrderedDict moved; these are never the same.
+    A step that changes any of it is not compiled. A deque or OrderedDict never equals itself here: PyTorch 2.15's
+    compiler reads what an append has just dropped from a deque, and forgets which key of an OrderedDict moved.
     """
     if isinstance(value, deque | OrderedDict):
         return object()

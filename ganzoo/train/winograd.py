@@ -28,13 +28,13 @@ TILE = SIDE + TAPS - 1
 PORTION = 64
 """Tiles that a thread computes at a time: few enough for a core's cache, and enough for the products."""
 CHANNELS = 128
-"""Channels on both sides from which on moving data about costs less than it saves."""
+"""Least number of input and output channels at which the saved products outweigh the moved data."""
 
 
 class Maps(NamedTuple):
-    """The three linear maps of a dimension, by Toom and Cook: polynomials are multiplied by their values at six points.
+    """The three linear maps of one dimension (Toom-Cook), which multiply polynomials by their values at six points.
 
-    What is transposed of that is a correlation. Rows are scaled so that the largest entry for the data is 1.
+    The transpose of that product is a correlation. Rows are scaled so that the largest entry of the data's map is 1.
     """
 
     data: Tensor  # B^T (6, 6)
@@ -57,7 +57,7 @@ def maps(dtype: torch.dtype) -> Maps:
 
 
 def pays(images: Sequence[int], outputs: int, dtype: torch.dtype) -> bool:
-    """Whether a convolution of (N, C, H, W) to so many channels is faster here; it is of its gradients as well."""
+    """Whether a convolution of (N, C, H, W) to `outputs` channels is faster here, and so are its gradients."""
     n, c, height, width = images
     tiles = height * width // SIDE**2
     whole = height % SIDE == width % SIDE == 0 < tiles <= PORTION

@@ -48,7 +48,7 @@ class Generator(nn.Module):
         inputs = params.latent * (2 if setting.classes else 1)
         self.project = nn.Linear(inputs, self.start[0] * self.start[1] * self.start[2])
         layers: list[nn.Module] = [norm_2d(params.norm, widths[0]), nn.ReLU()]
-        odd = [above_it % 2 for above_it in reversed(above)]  # 3 -> 7 takes one row and column more than 3 -> 6
+        odd = [larger % 2 for larger in reversed(above)]  # 3 -> 7 takes one row and column more than 3 -> 6
         for (before, after), extra in zip(pairwise(widths), odd, strict=False):
             double = nn.ConvTranspose2d(before, after, 4, 2, 1, output_padding=extra, bias=params.norm == "none")
             layers += [double, norm_2d(params.norm, after), nn.ReLU()]

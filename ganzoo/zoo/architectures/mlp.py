@@ -36,7 +36,7 @@ def build(params: MLPParams, setting: Setting) -> Networks:
 
 
 class Generator(nn.Module):
-    """Hidden layers with norm and activation, then one value a pixel."""
+    """Hidden layers with norm and activation, then one value per pixel."""
 
     def __init__(self, params: MLPParams, setting: Setting) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from filelock import FileLock
 from torchvision import datasets
 
 from ganzoo.api import Images, NoParams, Split
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, words_of
 from ganzoo.zoo.downloads import patience
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def _fetch(
             source(root, download=True)
     except Exception as error:  # torchvision, urllib, gzip and tarfile each raise their own
         missing = next((name for name in names if not (folder / name).is_file()), "a file")
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = words_of(error) or type(error).__name__
         raise DataError(
             f"{source.__name__}: {folder / missing} is missing and the download failed ({reason}). Put these files "
             f"in {folder}: {wanted}; or name the folder that holds {folder.relative_to(root)} with --data-root"
@@ -89,7 +89,7 @@ def _reading(folder: Path) -> Iterator[None]:
         with _quiet():
             yield
     except Exception as error:  # a bad header, a short file and a bad pickle raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = words_of(error) or type(error).__name__
         raise DataError(
             f"the files in {folder} are damaged ({reason}): delete that folder to download them again, or put good "
             "copies there"

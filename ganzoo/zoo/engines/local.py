@@ -16,21 +16,22 @@ def cores() -> int:
 
 
 def most_threads() -> int:
-    """Return how many threads a run may have: those of OMP_NUM_THREADS where that is set, else one a core."""
+    """Return how many threads a run may have: those of OMP_NUM_THREADS if that is set, else one per core."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(asked) if asked.isdecimal() and int(asked) else cores()
 
 
 class Local(Engine[NoParams]):
-    """On a CPU a process a run, and the cores shared among them; on a GPU one process for the runs that share it."""
+    """On a CPU one process per run, with the cores divided among them; on a GPU one process for all runs at a time."""
 
     def capacity(self, device: Device, asked: int | None) -> Capacity:
-        """Return a run a core, or one on a GPU, where the user asks for no number."""
+        """Return one run per core, or one on a GPU, unless the user asks for a number."""
         on_gpu = device == "cuda"
-        # Not of the runs there are: what is continued or given seeds has as many threads and ends with the same numbers
+        # The number of runs in the grid does not matter: a continued or extended grid must have as many threads as
+        # before, since numbers depend on them in their last digits
         runs = asked or (1 if on_gpu else cores())
         threads = max(1, min(most_threads(), cores() // runs))
-        # Only runs in one process compute at once on a GPU
+        # Only runs of one process compute at the same time on a GPU
         return Capacity(jobs=1, runs=runs, threads=threads) if on_gpu else Capacity(jobs=runs, threads=threads)
 
     def start(self, job: Job) -> Process:

@@ -22,7 +22,7 @@ from ganzoo.errors import WeightsError
 
 WEIGHTS = Path(__file__).parent / "weights"
 CHUNK = 128
-"""Images a pass on a processor, however many the caller brings.
+"""Images per pass on a CPU, however many the caller brings.
 
 The tensors of more are so large that glibc gives their memory back each time, and the system has to clear it anew.
 """
@@ -63,7 +63,7 @@ class Design:
 
 
 def digit_classifier(size: int, widths: tuple[int, ...], features: int) -> Classifier:
-    """Return a plain network for grey images: a convolution a stage, with `widths` channels after each."""
+    """Return a plain network for grey images: one convolution per stage, with `widths` channels after each."""
     channels = (1, *widths)
     stages = [stage(*pair) for pair in pairwise(channels)]
     side = size >> len(stages)

@@ -28,7 +28,7 @@ SIZE = 224
 GRID = 16
 """Patches of 14x14 pixels along a side."""
 PASS = 32
-"""Images a pass, however many the caller brings."""
+"""Images per pass, however many the caller brings."""
 MEAN, SD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's red, green and blue, in [0, 1]."""
 URL = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vit{0}14/dinov2_vit{0}14_pretrain.pth"

@@ -26,7 +26,7 @@ from ganzoo.zoo.specs.extractors import INCEPTION_2015_SHA256, InceptionParams
 SIZE = 299
 """Height and width of what the network sees."""
 CHUNK = 8
-"""Images a pass on a processor, however many the caller brings, or one a thread where that is more.
+"""Images per pass on a CPU, however many the caller brings, or one per thread if that is more.
 
 glibc keeps no tensor above 32 MB for later: each is memory that the system has to clear anew.
 """

@@ -7,5 +7,5 @@ from ganzoo.api import Spec
 LOCAL = Spec(
     kind="engine",
     target="ganzoo.zoo.engines.local:Local",
-    summary="processes of this machine: a run a core, or on a GPU one process whose runs take turns",
+    summary="processes of this machine: one run per core, or on a GPU one process whose runs take turns",
 )

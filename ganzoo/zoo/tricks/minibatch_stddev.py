@@ -13,7 +13,7 @@ from ganzoo.zoo.specs.tricks.diversity import MinibatchStddevParams
 
 
 class MinibatchStddev(Trick[MinibatchStddevParams]):
-    """Shows the discriminator how much the samples of a group differ, as one number a group.
+    """Shows the discriminator how much the samples of a group differ, as one number per group.
 
     The paper inserts that number as a constant feature map before the discriminator's last convolution, so that two
     layers can act on it. Here it stands at the seam, after the body, and the logit gets a learned linear term of it.

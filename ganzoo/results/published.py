@@ -1,12 +1,12 @@
-"""What others published of a combination, beside what it scored here. No torch."""
+"""Published scores in a table: how far ours are from them, and what forbids a comparison. No torch."""
 
 from __future__ import annotations
 
 from ganzoo.results.rows import Row, Table
 
 
-def beside(row: Row, table: Table) -> str:
-    """Return what others printed, and how far ours is from it where the protocols match: `FID 29.30 (+1.20)`."""
+def published_cell(row: Row, table: Table) -> str:
+    """Return the published scores, with our difference where the protocols match: `FID 29.30 (+1.20)`."""
     told = row.published
     if told is None:
         return "-"
