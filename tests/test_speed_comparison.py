@@ -15,8 +15,11 @@ from equality import agree
 from torch.utils.flop_counter import FlopCounterMode
 from zoo import networks
 
-from ganzoo.api import Setting
+import ganzoo
+from ganzoo.api import Images, Setting
 from ganzoo.train import lanes
+from ganzoo.train.execution import Execution
+from ganzoo.train.trainer import Trainer
 from ganzoo.zoo.architectures.dcgan import build
 from ganzoo.zoo.specs.architectures.convolutional import DCGANParams
 
@@ -196,3 +199,26 @@ def test_the_operators_that_take_most_come_first(measure):
     table = measure.kernels("a step", Step(), torch.device("cpu"), 2).splitlines()
     assert table[0].startswith("a step: ") and "operators a step" in table[0]
     assert table[4].startswith("| `aten::mm` | 1.0 |") and len(table) == 6
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler looks at gradients
+def test_what_a_step_would_be_on_a_gpu_is_seen_without_one(modules):
+    """As few launches as have been counted, with compiled code for each pass and no convolution's images copied."""
+    pytest.importorskip("triton")
+    import without_gpu
+
+    torch._dynamo.reset()
+    (run,) = ganzoo.plan(
+        model="dcgan:width=16", loss="bce", dataset="cifar10", recipe={"joint_pass": True, "reuse_fakes": True}
+    ).runs
+    pixels = np.zeros((256, 3, 32, 32), dtype=np.uint8)
+    execution = Execution(channels_last=True, compiled=True, precision="bf16")
+    parts = without_gpu.generated(
+        lambda: Trainer(run, Images(pixels, None), torch.device("cpu"), 10, execution, pytest.fail), steps=2
+    )
+    launches = [launch for part in parts for launch in part.launches()]
+    assert [part.backward for part in parts] == [False, True, False, True, False, True]
+    assert sum("convolution" in launch and "triton" not in launch for launch in launches) == 3 + 3 + 3 + 3 + 3 + 3
+    assert len(launches) <= 95
+    assert "cuda" in parts[0].code and "triton" in parts[0].code
+    torch._dynamo.reset()

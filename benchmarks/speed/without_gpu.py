@@ -2,7 +2,7 @@
 
     python benchmarks/speed/without_gpu.py [--only dcgan] [--batch 64] [--alone] [--narrow] [--code FOLDER]
 
-A step is carried out on the CPU, and what is compiled of it is handed to TorchInductor as if its tensors were an H200's.
+A step is carried out on the CPU, and what is compiled of it goes to TorchInductor as if its tensors were on an H200.
 cuDNN's convolutions may be several kernels each, and what is not compiled is not seen: random numbers, records, Adam.
 PyTorch's own names are replaced in here, so that this may fail with other versions; it is written for 2.11 and 2.15.
 """
@@ -58,7 +58,7 @@ class Part(NamedTuple):
         return [f"{one[1].removesuffix('.run')}({one[2].removesuffix(', stream=stream0)')}" for one in found if one]
 
 
-class Generated(Exception):
+class Generated(Exception):  # noqa: N818 (no error)
     """The code has been generated, and is not to be loaded."""
 
 
@@ -188,9 +188,7 @@ def _device(one: Any) -> Any:
 
 def _is_generated(error: BaseException | None) -> bool:
     """Whether it is ours, or of ours."""
-    return error is not None and (
-        isinstance(error, Generated) or _is_generated(error.__cause__ or error.__context__)
-    )
+    return error is not None and (isinstance(error, Generated) or _is_generated(error.__cause__ or error.__context__))
 
 
 if __name__ == "__main__":
