@@ -11,6 +11,7 @@ from equality import LOSSES, STATEFUL, TRICKS, difference, made, trained
 from zoo import play
 
 import ganzoo
+from ganzoo.api import NoParams, Trick
 from ganzoo.engine.job import Job
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
@@ -77,6 +78,40 @@ def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
     first.register_forward_hook(note)
     play(one, "discriminator" if "loss" in request_ or request_["trick"] == "r1" else "generator")
     assert seen["fp32"] and not seen["bf16"]
+
+
+class Lengths(Trick[NoParams]):
+    """Path lengths, which are gradients of the generator (Karras et al. 2020)."""
+
+    def latent(self, z, rng):
+        return z.requires_grad_()
+
+    def generator(self, step):
+        (slopes,) = torch.autograd.grad(step.fake.sum(), step.latent, create_graph=True)
+        return {"lengths": slopes.square().mean()}
+
+
+class Slopes(Trick[NoParams]):
+    """A term of the generator's that differentiates the discriminator."""
+
+    def generator(self, step):
+        images = step.fake.detach().requires_grad_()
+        (slopes,) = torch.autograd.grad(step.judge(images).logits.sum(), images, create_graph=True)
+        return {"slopes": (step.fake * slopes).mean()}
+
+
+@pytest.mark.parametrize(("trick", "part"), [(Lengths, "generator"), (Slopes, "body")])
+def test_what_a_term_of_the_generators_differentiates_twice_stays_in_float32(trick, part):
+    one = made(Execution(precision="bf16"), CPU)
+    one.game.tricks.append(("own", trick(NoParams())))
+    kinds = torch.nn.Linear | torch.nn.Conv2d
+    (first, *_) = [module for module in getattr(one.game.networks, part).modules() if isinstance(module, kinds)]
+    seen: list[torch.dtype] = []
+    first.register_forward_hook(
+        lambda _, inputs, output: seen.append(output.dtype) if inputs[0].requires_grad and inputs[0].is_leaf else None
+    )
+    play(one, "generator")
+    assert seen == [torch.float32]
 
 
 def test_spectral_norm_stays_in_float32():
