@@ -187,6 +187,36 @@ def test_choices_are_what_python_decides_and_which_tensors_there_are():
 
 
 @pytest.mark.parametrize(
+    ("held", "change"),
+    [
+        ({"n": 0}, lambda held: held.update(n=1)),
+        ([torch.zeros(2)], lambda held: held.append(torch.zeros(2))),
+        ({"means": [torch.zeros(2)]}, lambda held: held.update(means=[torch.zeros(2)])),
+        ({1}, lambda held: held.add(2)),
+    ],
+)
+def test_choices_are_also_what_lists_and_dicts_hold(held, change):
+    """A graph would go on with what they held when it was captured."""
+    before = dict(choices_of("trick", {"held": held}))
+    assert before == dict(choices_of("trick", {"held": held}))
+    hash(before["trick.held"])
+    change(held)
+    assert before != dict(choices_of("trick", {"held": held}))
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_built_in_tricks_hold_is_the_same_from_step_to_step(trick):
+    """Else their steps would not be captured; what `schedule` decides may change."""
+    one = made(EAGER, CPU, trick={"virtual-batch-norm": "virtual-batch-norm:reference=8"}.get(trick, trick))
+    trained(one, 2)
+    kinds = dict | list | set
+    holds = [(name, {k: v for k, v in vars(held).items() if isinstance(v, kinds)}) for name, held in one.game.tricks]
+    before = [list(choices_of(name, values)) for name, values in holds]
+    trained(one, 1)
+    assert before == [list(choices_of(name, values)) for name, values in holds]
+
+
+@pytest.mark.parametrize(
     "ask",
     [lambda n: n % 4, lambda n: n == 0, lambda n: 3 * n, lambda n: n and 1, lambda n: n < 5],
 )
