@@ -11,6 +11,7 @@ from equality import LOSSES, STATEFUL, TRICKS, difference, made, trained
 from zoo import play
 
 import ganzoo
+from ganzoo.api import NoParams, Trick
 from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
@@ -77,6 +78,40 @@ def test_what_is_differentiated_twice_stays_in_float32(request_, monkeypatch):
     first.register_forward_hook(note)
     play(one, "discriminator" if "loss" in request_ or request_["trick"] == "r1" else "generator")
     assert seen["fp32"] and not seen["bf16"]
+
+
+class Lengths(Trick[NoParams]):
+    """Path lengths, which are gradients of the generator (Karras et al. 2020)."""
+
+    def latent(self, z, rng):
+        return z.requires_grad_()
+
+    def generator(self, step):
+        (slopes,) = torch.autograd.grad(step.fake.sum(), step.latent, create_graph=True)
+        return {"lengths": slopes.square().mean()}
+
+
+class Slopes(Trick[NoParams]):
+    """A term of the generator's that differentiates the discriminator."""
+
+    def generator(self, step):
+        images = step.fake.detach().requires_grad_()
+        (slopes,) = torch.autograd.grad(step.judge(images).logits.sum(), images, create_graph=True)
+        return {"slopes": (step.fake * slopes).mean()}
+
+
+@pytest.mark.parametrize(("trick", "part"), [(Lengths, "generator"), (Slopes, "body")])
+def test_what_a_term_of_the_generators_differentiates_twice_stays_in_float32(trick, part):
+    one = made(Execution(precision="bf16"), CPU)
+    one.game.tricks.append(("own", trick(NoParams())))
+    kinds = torch.nn.Linear | torch.nn.Conv2d
+    (first, *_) = [module for module in getattr(one.game.networks, part).modules() if isinstance(module, kinds)]
+    seen: list[torch.dtype] = []
+    first.register_forward_hook(
+        lambda _, inputs, output: seen.append(output.dtype) if inputs[0].requires_grad and inputs[0].is_leaf else None
+    )
+    play(one, "generator")
+    assert seen == [torch.float32]
 
 
 def test_spectral_norm_stays_in_float32():
@@ -151,6 +186,36 @@ def test_choices_are_what_python_decides_and_which_tensors_there_are():
     assert before == dict(choices_of("trick", {"share": 0.5, "sd": state}))
     assert before != dict(choices_of("trick", {"share": 0.4, "sd": state}))
     assert before != dict(choices_of("trick", {"share": 0.5, "sd": state.clone()}))
+
+
+@pytest.mark.parametrize(
+    ("held", "change"),
+    [
+        ({"n": 0}, lambda held: held.update(n=1)),
+        ([torch.zeros(2)], lambda held: held.append(torch.zeros(2))),
+        ({"means": [torch.zeros(2)]}, lambda held: held.update(means=[torch.zeros(2)])),
+        ({1}, lambda held: held.add(2)),
+    ],
+)
+def test_choices_are_also_what_lists_and_dicts_hold(held, change):
+    """A graph would go on with what they held when it was captured."""
+    before = dict(choices_of("trick", {"held": held}))
+    assert before == dict(choices_of("trick", {"held": held}))
+    hash(before["trick.held"])
+    change(held)
+    assert before != dict(choices_of("trick", {"held": held}))
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_built_in_tricks_hold_is_the_same_from_step_to_step(trick):
+    """Else their steps would not be captured; what `schedule` decides may change."""
+    one = made(EAGER, CPU, trick={"virtual-batch-norm": "virtual-batch-norm:reference=8"}.get(trick, trick))
+    trained(one, 2)
+    kinds = dict | list | set
+    holds = [(name, {k: v for k, v in vars(held).items() if isinstance(v, kinds)}) for name, held in one.game.tricks]
+    before = [list(choices_of(name, values)) for name, values in holds]
+    trained(one, 1)
+    assert before == [list(choices_of(name, values)) for name, values in holds]
 
 
 @pytest.mark.parametrize(

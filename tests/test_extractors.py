@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,18 @@ def test_the_cifar10_classifier_is_right_on_test_images_and_as_sure_of_it(cifar1
     right, sure = accuracy_and_confidence(extract(cifar10_resnet(NoParams()), pixels)[1], labels)
     assert right > 0.92
     assert abs(right - sure) < 0.02
+
+
+@pytest.mark.parametrize("design", [classifier.DIGITS, classifier.MNIST, resnet.CIFAR10], ids=lambda one: one.file)
+def test_batch_norms_are_within_the_convolutions_before_them_and_features_are_as_they_were(design):
+    extractor, plain = ClassifierExtractor(design), ClassifierExtractor(design)
+    plain.network = classifier.load(design, classifier.WEIGHTS / design.file)
+    images = noise(64, design.channels, design.size, design.size)
+    wanted, found = (one(images).features for one in (plain, extractor))
+    assert (found - wanted).norm() < 1e-6 * wanted.norm()
+    for sequence in extractor.network.modules():
+        kinds = [type(layer) for layer in sequence.children()]
+        assert (torch.nn.Conv2d, torch.nn.BatchNorm2d) not in pairwise(kinds)
 
 
 def test_a_processor_sees_many_images_in_parts_and_says_the_same_of_them(digits):

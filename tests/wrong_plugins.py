@@ -238,6 +238,10 @@ PLUGINS = {
         "trick", "format", "with the channels last",
         TRICK + "def augment(self, images, rng): return images + torch.empty_like(images).uniform_(generator=rng)",
     ),
+    "a view that is changed in place": Wrong(
+        "trick", "format", "with the channels last",
+        TRICK + "def augment(self, images, rng):\n        rows = images.flatten(1).clone()\n        rows.unflatten(1, images.shape[1:]).mul_(0.5)\n        return rows.view(images.shape)",
+    ),
     "a verdict by comparison that does not say so": Wrong(
         "trick", "one-pass", "beside other images the same ones have other logits",
         TRICK + "def wrap(self, networks, setting):\n        networks.body.register_forward_hook(lambda module, seen, found: found - found.mean(0))\n        return networks",

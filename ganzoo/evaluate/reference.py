@@ -27,7 +27,7 @@ from ganzoo.planning.run import Evaluation
 from ganzoo.registry.provenance import code_of
 from ganzoo.train.seeds import derive
 
-VERSION = 3
+VERSION = 4
 """Of what ganzoo itself computes; part of the key, so that a change never reads an older file."""
 
 

@@ -6,7 +6,7 @@ it, as the step's `Choices`, and a graph serves the steps whose choices equal th
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,12 +35,14 @@ SETTLING = 2
 
 
 def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hashable]]:
-    """Yield what an object's values decide: numbers, strings, tuples, and which tensors they are."""
+    """Yield what an object's values decide: numbers, strings, which tensors they are, and what holds such."""
     for key, value in values.items():
         if isinstance(value, Tensor):
             yield f"{name}.{key}", Same(value)
         elif value is None or isinstance(value, bool | int | float | str | tuple):
             yield f"{name}.{key}", repr(value)
+        elif isinstance(value, Mapping | list | set | frozenset | deque):
+            yield f"{name}.{key}", kept(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,22 @@ class Same:
 
     def __hash__(self) -> int:
         return id(self.value)
+
+
+def kept(value: Any, deep: int = 8) -> Hashable:
+    """Return a component's state in a form to compare: numbers by value, tensors and other objects by identity.
+
+    A step that changes any of it is neither captured nor compiled. A deque or OrderedDict never equals itself here:
+    PyTorch 2.15's compiler reads what an append has just dropped from a deque, and forgets which key of an OrderedDict
+    moved.
+    """
+    if isinstance(value, deque | OrderedDict):
+        return object()
+    if deep and isinstance(value, Mapping):
+        return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
+    if deep and isinstance(value, list | tuple | set | frozenset):
+        return type(value), tuple(kept(each, deep - 1) for each in value)
+    return value if isinstance(value, int | float | str | bytes | None) else Same(value)
 
 
 class Unknown(int):

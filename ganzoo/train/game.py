@@ -46,9 +46,13 @@ class Game:
         return z
 
     def generate(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32."""
-        run = directly if z.requires_grad else self.once
-        return run(generated, self.networks.generator, z, labels if self.setting.classes else None, bf16=self.bf16)
+        """Map latents (N, latent), for classes (N,) where there are any, to images (N, C, H, W), float32.
+
+        Latents ask for gradients only for images to be differentiated with respect to them, and then again.
+        """
+        twice = z.requires_grad and torch.is_grad_enabled()
+        run, bf16 = (directly, False) if twice else (self.once, self.bf16)
+        return run(generated, self.networks.generator, z, labels if self.setting.classes else None, bf16=bf16)
 
     def judge(self, images: Tensor, step: Step, weights: Mapping[str, Tensor] | None = None) -> Verdict:
         """Pass images (N, C, H, W) through every augmentation and the discriminator, or through it at other weights."""
@@ -60,10 +64,11 @@ class Game:
     ) -> list[Verdict]:
         """Pass batches of as many images each through the discriminator at once, each as `judge` would.
 
-        The discriminator's step asks for gradients with respect to images only to differentiate them again.
+        Images ask for gradients only to have them differentiated again, but for those that the generator learns by.
         """
-        differentiated = any(images.requires_grad for images in batches)
-        twice = weights is not None or (step.player == "discriminator" and differentiated)
+        learns = step.player == "generator"
+        differentiated = any(images.requires_grad and (images.is_leaf or not learns) for images in batches)
+        twice = weights is not None or differentiated
         seen = [self._augmented(images, step) for images in batches]
         labels = step.labels if self.setting.classes else None
         body: Network = self.networks.body

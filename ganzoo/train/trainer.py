@@ -147,10 +147,14 @@ class Trainer:
     def _choices(self) -> Choices:
         """Return all that Python decides of the step that comes next."""
         named = [self.game.loss, *self.game.tricks]
-        groups = [(player, group) for player in PLAYERS for group in self.optimizers[player].param_groups]
+        groups = [
+            (player, {key: value for key, value in group.items() if key != "params"})  # which are always the same
+            for player in PLAYERS
+            for group in self.optimizers[player].param_groups
+        ]
         return (
             *(choice for name, component in named for choice in choices_of(name, vars(component))),
-            *(choice for player, group in groups for choice in choices_of(f"{player}'s optimizer", group)),
+            *(choice for player, rates in groups for choice in choices_of(f"{player}'s optimizer", rates)),
         )
 
     def _discriminator_step(self, number: int, drawn: Drawn) -> None:

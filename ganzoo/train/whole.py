@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import OutOfMemoryError, Tensor
@@ -12,7 +12,7 @@ from torch import OutOfMemoryError, Tensor
 from ganzoo.api import Player
 from ganzoo.errors import one_line
 from ganzoo.train.apart import norms_apart
-from ganzoo.train.capture import Same
+from ganzoo.train.capture import kept
 from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
@@ -116,21 +116,6 @@ def _most_passes(game: Game, step: PlayerStep) -> int:
     """Return how often the discriminator may judge in a step that is compiled."""
     single = step.judged_together_by or computed_weights((game.networks.body, game.networks.head))
     return 1 if single else 2
-
-
-def kept(value: Any, deep: int = 8) -> Hashable:
-    """Return a component's state in a form to compare: numbers by value, tensors and other objects by identity.
-
-    A step that changes any of it is not compiled. A deque or OrderedDict never equals itself here: PyTorch 2.15's
-    compiler reads what an append has just dropped from a deque, and forgets which key of an OrderedDict moved.
-    """
-    if isinstance(value, deque | OrderedDict):
-        return object()
-    if deep and isinstance(value, Mapping):
-        return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
-    if deep and isinstance(value, list | tuple | set | frozenset):
-        return type(value), tuple(kept(each, deep - 1) for each in value)
-    return value if isinstance(value, int | float | str | bytes | None) else Same(value)
 
 
 def _reason(error: Exception) -> str:

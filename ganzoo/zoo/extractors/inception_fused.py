@@ -10,13 +10,13 @@ Three identities, each exact but for float32 rounding, which stays below 1e-6 of
 
 from __future__ import annotations
 
-import copy
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.inception import BasicConv2d, Inception3
+
+from ganzoo.zoo.extractors.folding import folded
 
 
 class Branches(nn.ModuleList):
@@ -114,7 +114,6 @@ def _conv_and_maximum(block: nn.Module, name: str) -> nn.Sequential:
 
 
 def _folded(block: nn.Module, name: str) -> nn.Conv2d:
-    """Return a convolution with its batch norm inside, in its own precision."""
+    """Return a convolution with its batch norm inside."""
     layer = cast(BasicConv2d, block.get_submodule(name))
-    exact = copy.deepcopy(layer).double()
-    return fuse_conv_bn_eval(exact.conv, exact.bn).to(layer.conv.weight.dtype)
+    return folded(layer.conv, layer.bn)
