@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ganzoo.api import Images
+from ganzoo.engine.memory import keep_memory
 from ganzoo.planning.run import Run
 from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import Trainer
@@ -58,6 +59,7 @@ def held(pid: int | None) -> float:
 
 def work(pipe: Connection, run: Run, execution: Execution, pixels: np.ndarray) -> None:
     """Train a run, a step whenever asked to."""
+    keep_memory()
     torch.set_num_threads(1)
     trainer = Trainer(run, Images(pixels, None), torch.device("cpu"), 10**6, execution, print)
     with suppress(EOFError):  # the measurement has ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import platform
@@ -15,6 +16,10 @@ import torch
 from torch.autograd import DeviceType
 from torch.utils.flop_counter import FlopCounterMode
 
+from ganzoo.engine import memory
+
+MMAP_THRESHOLD = -3
+"""Of glibc's `mallopt`: how large a piece comes straight from the system."""
 ASKS = (
     *("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx"),
     *("cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch"),
@@ -48,6 +53,15 @@ def synchronise(device: torch.device) -> None:
     """Wait for all that was launched."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def keep_memory(kept: bool) -> None:
+    """Have this process keep the memory that it frees, as ganzoo's runs do, or not, as glibc has it by itself."""
+    if kept:
+        memory.keep_memory()
+    elif mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        for name, value in ((memory.MMAP_MAX, 1 << 16), (MMAP_THRESHOLD, 32 << 20), (memory.TRIM_THRESHOLD, 64 << 20)):
+            mallopt(name, value)
 
 
 class Turn:

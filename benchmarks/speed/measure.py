@@ -20,7 +20,7 @@ import narrow
 import numpy as np
 import torch
 from grid import Grid
-from instruments import Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
+from instruments import Contestant, Turn, keep_memory, kernels, launches, machine, operations, peak, steps_a_second
 from peers import PEERS, peers
 from tutorial import Tutorial
 
@@ -204,6 +204,7 @@ def table(
 
     def speed(name: str) -> float:
         torch.backends.cudnn.allow_tf32 = name in LOOPS  # as PyTorch has it by default
+        keep_memory(name not in LOOPS)
         runs = len(one.pipes) if isinstance(one := found[name], Grid) else 1
         return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
 

@@ -11,6 +11,7 @@ from typing import IO
 
 import msgspec
 
+from ganzoo.engine.memory import keep_memory
 from ganzoo.engine.messages import INTERRUPTED, PARENT, Event, Task, failure
 from ganzoo.errors import GanzooError, Interrupted
 
@@ -50,6 +51,7 @@ def main() -> int:
     stop = Stop(file)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop.ask)
+    keep_memory()
     task = msgspec.json.decode(file.read_bytes(), type=Task)
     with Path(sys.argv[2]).open("ab", buffering=0) as events:
         return _carry_out(task, lambda event: _tell(events, event), stop)
