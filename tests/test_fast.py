@@ -140,6 +140,22 @@ def test_fold_is_the_adjoint_of_unfold(geometry):
     assert (seen * columns).sum().item() == pytest.approx((large * back).sum().item())
 
 
+@pytest.mark.parametrize(("kernel", "padding", "turned"), [(3, 1, True), (3, 0, True), (2, 1, True), (3, 3, False)])
+def test_a_convolution_to_few_channels_is_the_transpose_of_one(monkeypatch, kernel, padding, turned):
+    inputs = (tensor(2, 8, 5, 4), tensor(3, 8, kernel, kernel), tensor(3))
+    asked: list[Geometry] = []
+    up = Up.apply
+    monkeypatch.setattr(Up, "apply", lambda *given: asked.append(given[-1]) or up(*given))
+    plain = F.conv2d(*inputs, padding=padding)
+    with Fast():
+        fast = F.conv2d(*inputs, padding=padding)
+    assert asked == ([Geometry(1, kernel - 1 - padding, kernel)] if turned else [])
+    torch.testing.assert_close(fast, plain)
+    found = [torch.autograd.grad(y.square().sum(), inputs) for y in (fast, plain)]
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
+
+
 @pytest.mark.parametrize("low", [False, True])
 def test_networks_in_the_fast_mode_have_the_gradients_that_they_have_without_it(low):
     torch.manual_seed(0)

@@ -35,6 +35,10 @@ def convolve(
     geometry = _geometry(input, weight, stride, padding, dilation, groups)
     if geometry and _fits(input, weight, bias, inputs=1):
         side = [smaller(whole, geometry) for whole in input.shape[2:]]
+        turned = Geometry(1, geometry.kernel - 1 - geometry.padding, geometry.kernel)
+        if geometry.stride == 1 < geometry.kernel and turned.padding >= 0 and folds(weight.shape[0], turned):
+            back = weight.flip(2, 3).transpose(0, 1)  # the same sums, as the transpose of a convolution of few channels
+            return Up.apply(*_cast(input, back, bias), tuple(side), turned)
         learns, dtype = torch.is_grad_enabled(), _dtype(input)
         faster = (
             (learns and input.requires_grad and folds(weight.shape[1], geometry))
