@@ -57,11 +57,13 @@ def synchronise(device: torch.device) -> None:
 
 def keep_memory(kept: bool) -> None:
     """Have this process keep the memory that it frees, as ganzoo's runs do, or not, as glibc has it by itself."""
+    libc = ctypes.CDLL(None)
     if kept:
         memory.keep_memory()
-    elif mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    elif hasattr(libc, "mallopt"):
+        libc.malloc_trim(0)  # nothing that others have kept
         for name, value in ((memory.MMAP_MAX, 1 << 16), (MMAP_THRESHOLD, 32 << 20), (memory.TRIM_THRESHOLD, 64 << 20)):
-            mallopt(name, value)
+            libc.mallopt(name, value)  # the most that glibc comes to by itself
 
 
 class Turn:
