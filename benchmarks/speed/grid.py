@@ -1,4 +1,4 @@
-"""Runs of a grid at once on a CPU: a process of one thread for each, as `ganzoo bench` starts them."""
+"""Runs on a CPU, one or several at once, each in a process of its own, as `ganzoo bench` starts them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from ganzoo.train.trainer import Trainer
 class Grid:
     """Runs in processes of their own, all of which take a step at a time."""
 
-    def __init__(self, runs: Sequence[Run], execution: Execution, pixels: np.ndarray) -> None:
+    def __init__(self, runs: Sequence[Run], execution: Execution, pixels: np.ndarray, threads: int = 1) -> None:
+        """Start a process of so many threads for each run."""
         context = multiprocessing.get_context("spawn")
         self.pipes: list[Connection] = []
         self.processes: list[SpawnProcess] = []
         for run in runs:
             here, there = context.Pipe()
-            process = context.Process(target=work, args=(there, run, execution, pixels), daemon=True)
+            process = context.Process(target=work, args=(there, run, execution, pixels, threads), daemon=True)
             process.start()
             self.pipes.append(here)
             self.processes.append(process)
@@ -57,10 +58,10 @@ def held(pid: int | None) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def work(pipe: Connection, run: Run, execution: Execution, pixels: np.ndarray) -> None:
+def work(pipe: Connection, run: Run, execution: Execution, pixels: np.ndarray, threads: int) -> None:
     """Train a run, a step whenever asked to."""
     keep_memory()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     trainer = Trainer(run, Images(pixels, None), torch.device("cpu"), 10**6, execution, print)
     with suppress(EOFError):  # the measurement has ended
         while True:

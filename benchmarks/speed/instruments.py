@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import platform
@@ -16,10 +15,6 @@ import torch
 from torch.autograd import DeviceType
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganzoo.engine import memory
-
-MMAP_THRESHOLD = -3
-"""Of glibc's `mallopt`: how large a piece comes straight from the system."""
 ASKS = (
     *("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx"),
     *("cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch"),
@@ -53,17 +48,6 @@ def synchronise(device: torch.device) -> None:
     """Wait for all that was launched."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def keep_memory(kept: bool) -> None:
-    """Have this process keep the memory that it frees, as ganzoo's runs do, or not, as glibc has it by itself."""
-    libc = ctypes.CDLL(None)
-    if kept:
-        memory.keep_memory()
-    elif hasattr(libc, "mallopt"):
-        libc.malloc_trim(0)  # nothing that others have kept
-        for name, value in ((memory.MMAP_MAX, 1 << 16), (MMAP_THRESHOLD, 32 << 20), (memory.TRIM_THRESHOLD, 64 << 20)):
-            libc.mallopt(name, value)  # the most that glibc comes to by itself
 
 
 class Turn:

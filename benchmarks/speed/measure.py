@@ -20,7 +20,7 @@ import narrow
 import numpy as np
 import torch
 from grid import Grid
-from instruments import Contestant, Turn, keep_memory, kernels, launches, machine, operations, peak, steps_a_second
+from instruments import Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
 from peers import PEERS, peers
 from tutorial import Tutorial
 
@@ -106,7 +106,8 @@ def main() -> None:
                 counts = list(map(int, given.together.split(",")))
                 print(together(case, batch, device, by, counts, given.rounds, given.seconds, turn), flush=True)
                 continue
-            found = contestants(case, batch, device, tuple(given.modes.split(",")))
+            apart = device.type == "cpu" and not (given.busy or given.kernels)
+            found = contestants(case, batch, device, tuple(given.modes.split(",")), apart)
             print(table(case, batch, found, device, given.rounds, given.seconds, given.busy, turn), flush=True)
             for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
                 print(kernels(name, found[name], device, given.kernels), flush=True)
@@ -145,8 +146,13 @@ def ways(device: torch.device, modes: tuple[str, ...], kinds: tuple[str, ...] = 
     return found
 
 
-def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, ...]) -> dict[str, Contestant]:
-    """Return the tutorial loop, the peers that are installed, and ganzoo in each of the modes that the device has."""
+def contestants(
+    case: Case, batch: int, device: torch.device, modes: tuple[str, ...], apart: bool = False
+) -> dict[str, Contestant]:
+    """Return the tutorial loop, the peers that are installed, and ganzoo in each of the modes that the device has.
+
+    Where ganzoo's runs are `apart`, each is in a process of its own, whose memory is kept, as `ganzoo bench` has it.
+    """
     pixels = noise()
     (run,) = plan(case, batch)
     cores = torch.get_num_threads() if device.type == "cpu" else 1
@@ -158,7 +164,10 @@ def contestants(case: Case, batch: int, device: torch.device, modes: tuple[str, 
     found: dict[str, Contestant] = {"tutorial loop": tutorial(), **peers(tutorial, case.loss)}
     for name, way in ways(device, modes).items():
         (one,) = plan(case, batch, joined=way.joined)
-        found[name] = Trainer(one, Images(pixels, None), device, 10**6, way.execution, print)
+        if apart:
+            found[name] = Grid((one,), way.execution, pixels, cores)
+        else:
+            found[name] = Trainer(one, Images(pixels, None), device, 10**6, way.execution, print)
     if cores > 1:
         for name, way in ways(device, modes, FASTEST["cpu"]).items():
             runs = plan(case, batch, cores, way.joined)
@@ -204,7 +213,6 @@ def table(
 
     def speed(name: str) -> float:
         torch.backends.cudnn.allow_tf32 = name in LOOPS  # as PyTorch has it by default
-        keep_memory(name not in LOOPS)
         runs = len(one.pipes) if isinstance(one := found[name], Grid) else 1
         return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
 
