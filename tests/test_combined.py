@@ -28,7 +28,11 @@ class Node:
 def test_what_others_wait_for_and_sums_stay_where_they_are():
     first, cast = Node("convolution"), Node("cast", {"convolution"})
     later, sums = Node("later", {"convolution"}), Node("sums", {"convolution", "later"}, sums=True)
-    other, extern = Node("other", {"convolution", "later"}), Node("extern", {"later"})
+    # what is fused has itself among its ancestors
+    other, extern = (
+        Node("other", {"convolution", "later", "other"}),
+        Node("extern", {"later"}),
+    )  # fused ones know theirs
     usual = [[first], [cast, later], [sums, other]]
     found = combined.separated(usual, [first, cast, later, sums, other, extern])
     assert found == [[first], [later], [sums], [cast, other]]

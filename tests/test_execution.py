@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict, deque
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,8 @@ def test_choices_are_what_python_decides_and_which_tensors_there_are():
         ([torch.zeros(2)], lambda held: held.append(torch.zeros(2))),
         ({"means": [torch.zeros(2)]}, lambda held: held.update(means=[torch.zeros(2)])),
         ({1}, lambda held: held.add(2)),
+        (OrderedDict(mean=torch.zeros(2)), lambda held: held.update(mean=torch.zeros(2))),
+        (deque([0]), lambda held: held.append(1)),
     ],
 )
 def test_choices_are_also_what_lists_and_dicts_hold(held, change):

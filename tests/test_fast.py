@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
@@ -154,6 +156,36 @@ def test_a_convolution_to_few_channels_is_the_transpose_of_one(monkeypatch, kern
     found = [torch.autograd.grad(y.square().sum(), inputs) for y in (fast, plain)]
     for one, two in zip(*found, strict=True):
         torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        torch.nn.Conv2d(8, 3, 3, 1, 1),
+        torch.nn.Conv2d(128, 128, 3, 1, 1),
+        torch.nn.Conv2d(128, 128, 3, 1, 1, bias=False),
+        torch.nn.ConvTranspose2d(8, 3, 4, 2, 1),
+        torch.nn.ConvTranspose2d(128, 128, 3, 1, 1),
+    ],
+    ids=str,
+)
+def test_what_a_convolution_gives_may_be_changed_in_place(layer):
+    layer, x = layer.double(), tensor(8, layer.in_channels, 16, 16)
+    found = []
+    for mode in (nullcontext(), Fast()):
+        with mode:
+            y = F.leaky_relu_(layer(x), 0.2)
+        found.append(torch.autograd.grad(y.square().sum(), (x, layer.weight)))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_a_convolution_of_no_images_or_of_too_small_ones_is_pytorchs():
+    layer = torch.nn.Conv2d(8, 3, 3)
+    with Fast():
+        assert layer(torch.zeros(0, 8, 5, 5)).shape == (0, 3, 3, 3)
+        with pytest.raises(RuntimeError, match="Kernel size"):
+            layer(torch.zeros(1, 8, 2, 2))
 
 
 @pytest.mark.parametrize("low", [False, True])

@@ -39,9 +39,9 @@ def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hash
     for key, value in values.items():
         if isinstance(value, Tensor):
             yield f"{name}.{key}", Same(value)
-        elif value is None or isinstance(value, bool | int | float | str | tuple):
+        elif value is None or isinstance(value, bool | int | float | str):
             yield f"{name}.{key}", repr(value)
-        elif isinstance(value, Mapping | list | set | frozenset | deque):
+        elif isinstance(value, Mapping | list | tuple | set | frozenset | deque):
             yield f"{name}.{key}", kept(value)
 
 
@@ -61,19 +61,17 @@ class Same:
         return id(self.value)
 
 
-def kept(value: Any, deep: int = 8) -> Hashable:
+def kept(value: Any, unequal: tuple[type, ...] = (), deep: int = 8) -> Hashable:
     """Return a component's state in a form to compare: numbers by value, tensors and other objects by identity.
 
-    A step that changes any of it is neither captured nor compiled. A deque or OrderedDict never equals itself here:
-    PyTorch 2.15's compiler reads what an append has just dropped from a deque, and forgets which key of an OrderedDict
-    moved.
+    A step that changes any of it is neither captured nor compiled. What is of an `unequal` type never equals itself.
     """
-    if isinstance(value, deque | OrderedDict):
+    if isinstance(value, unequal):
         return object()
     if deep and isinstance(value, Mapping):
-        return type(value), tuple((key, kept(each, deep - 1)) for key, each in value.items())
-    if deep and isinstance(value, list | tuple | set | frozenset):
-        return type(value), tuple(kept(each, deep - 1) for each in value)
+        return type(value), tuple((key, kept(each, unequal, deep - 1)) for key, each in value.items())
+    if deep and isinstance(value, list | tuple | set | frozenset | deque):
+        return type(value), tuple(kept(each, unequal, deep - 1) for each in value)
     return value if isinstance(value, int | float | str | bytes | None) else Same(value)
 
 

@@ -35,7 +35,7 @@ def grouped(scheduler: Any) -> list[list[Any]]:
 
 def separated(usual: list[list[Any]], nodes: list[Any]) -> list[list[Any]]:
     """Return these groups without the nodes that no other waits for, and those as a group of their own."""
-    awaited = {name for node in nodes for name in node.ancestors}
+    awaited = {name for node in nodes for name in node.ancestors - node.get_operation_names()}
     among = {id(node) for group in usual for node in group}
     last = [
         node

@@ -44,7 +44,7 @@ class Down(Function):
         ctx.geometry = geometry
         if tiles(large.dtype, large.shape, w.shape[0], geometry):
             small = winograd.correlate(large, w)
-            return small if bias is None else small.add_(bias[:, None, None])
+            return _free(small if bias is None else small.add_(bias[:, None, None]))
         return torch.conv2d(large, w, bias, geometry.stride, geometry.padding)
 
     @staticmethod
@@ -74,9 +74,9 @@ class Up(Function):
         ctx.geometry = geometry
         if tiles(small.dtype, small.shape, w.shape[1], geometry):
             large = winograd.correlate_back(small, w)
-            return large if bias is None else large.add_(bias[:, None, None])
+            return _free(large if bias is None else large.add_(bias[:, None, None]))
         if folds(w.shape[1], geometry):
-            return fold(rows(small) @ rows(w, 1), bias, small.shape, side, geometry)
+            return _free(fold(rows(small) @ rows(w, 1), bias, small.shape, side, geometry))
         extra = [whole - transposed(part, geometry) for whole, part in zip(side, small.shape[2:], strict=True)]
         return torch.conv_transpose2d(small, w, bias, geometry.stride, geometry.padding, extra)
 
@@ -127,6 +127,12 @@ class Weigh(Function):
             Up.apply(small, w, None, side, ctx.geometry) if to_large else None,
             None,
         )
+
+
+def _free(images: Tensor) -> Tensor:
+    """Return images that may be changed in place, in the same memory: views that a function makes may not."""
+    whole: Any = images.new_empty(0)
+    return whole.set_(images) if images._is_view() else images
 
 
 def tiles(dtype: torch.dtype, images: Sequence[int], outputs: int, geometry: Geometry) -> bool:

@@ -36,7 +36,8 @@ def convolve(
     if geometry and _fits(input, weight, bias, inputs=1):
         side = [smaller(whole, geometry) for whole in input.shape[2:]]
         turned = Geometry(1, geometry.kernel - 1 - geometry.padding, geometry.kernel)
-        if geometry.stride == 1 < geometry.kernel and turned.padding >= 0 and folds(weight.shape[0], turned):
+        whole = len(input) > 0 and min(side) > 0 and turned.padding >= 0
+        if whole and geometry.stride == 1 < geometry.kernel and folds(weight.shape[0], turned):
             back = weight.flip(2, 3).transpose(0, 1)  # the same sums, as the transpose of a convolution of few channels
             return Up.apply(*_cast(input, back, bias), tuple(side), turned)
         learns, dtype = torch.is_grad_enabled(), _dtype(input)

@@ -212,7 +212,7 @@ def settled(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Set
 def update(optimizer: torch.optim.Optimizer, objective: Tensor, one: Tensor) -> None:
     """Differentiate once, step once; `one`, of shape (1,), is the 1 that PyTorch would make each time."""
     optimizer.zero_grad(set_to_none=True)
-    objective.backward(one.view_as(objective))
+    objective.backward(one.to(objective.device).view_as(objective))
     optimizer.step()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +17,10 @@ from ganzoo.train.computed import computed_weights
 from ganzoo.train.game import Game
 from ganzoo.train.passes import Compiled, backend, compiled
 from ganzoo.train.step import OTHERWISE, PlayerStep, Settled, TermsOf, settled
+
+MISREAD = (deque, OrderedDict)
+"""PyTorch 2.15's compiler reads what an append has just dropped from a deque, and forgets which key of an OrderedDict
+moved."""
 
 ANEW = 8
 """How often a player's steps may be compiled in a run; more means that their Python values change at every step."""
@@ -63,13 +67,13 @@ class Whole:
 
     def _first(self, terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Settled:
         """Return the same of a player's first step; find out whether the others may be compiled."""
-        before = [kept(vars(component)) for component in game.components]
+        before = [kept(vars(component), MISREAD) for component in game.components]
         self.once.resting = True  # nothing is compiled that the other steps will not need
         try:
             found = settled(terms_of, game, step, one)
         finally:
             self.once.resting = False
-        steady = before == [kept(vars(component)) for component in game.components]
+        steady = before == [kept(vars(component), MISREAD) for component in game.components]
         self.fits[step.player] = steady and step.judges_its_own(_most_passes(game, step))
         return found
 
