@@ -96,6 +96,7 @@ def main() -> None:
     if given.narrow:
         narrow.put_in()
     print(machine(device), flush=True)
+    most = peak(device, given.busy) if device.type == "cpu" else 0.0  # a GPU's in this process's turn
     turn = Turn(given.beside)
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
@@ -108,7 +109,7 @@ def main() -> None:
                 continue
             apart = device.type == "cpu" and not (given.busy or given.kernels)
             found = contestants(case, batch, device, tuple(given.modes.split(",")), apart)
-            print(table(case, batch, found, device, given.rounds, given.seconds, given.busy, turn), flush=True)
+            print(table(case, batch, found, device, given.rounds, given.seconds, given.busy, turn, most), flush=True)
             for name in (name for name in found if given.kernels and name.startswith(FASTEST[device.type])):
                 print(kernels(name, found[name], device, given.kernels), flush=True)
 
@@ -203,9 +204,9 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, t
 
 def table(
     case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool,
-    turn: Turn,
+    turn: Turn, most: float = 0.0,
 ) -> str:  # fmt: skip
-    """Measure one case and return its table."""
+    """Measure one case and return its table; `most` operations a second are the peak, measured here if it is 0."""
     flops = {
         joined: operations(Trainer(plan(case, batch, joined=joined)[0], Images(noise(), None), device, 10**6))
         for joined in (False, True)
@@ -217,7 +218,7 @@ def table(
         return runs * batch * case.n_critic * steps_a_second(one, seconds, device, busy)
 
     speeds = in_turn(found, speed, rounds, turn)
-    most, first = peak(device, busy), speeds["tutorial loop"]
+    most, first = most or peak(device, busy), speeds["tutorial loop"]
     lines = [
         f"bfloat16 matrix products: {most / 1e12:.2f} TFLOP/s measured\n",
         f"| {case.label}, batch {batch} | images/s | times the tutorial loop | range | share of the bfloat16 peak |"
