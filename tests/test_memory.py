@@ -32,9 +32,7 @@ def test_large_pieces_come_from_what_was_freed():
         command = [sys.executable, "-c", FAULTS, *how]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    pages = (64 << 20) // 4096
-    assert count("kept") < pages / 4
-    assert count() > pages / 4  # by default, else there would be nothing to do; a huge page is a fault for 512
+    assert 4 * count("kept") < count()  # where pages are huge, there are fewer faults either way
 
 
 def test_another_allocator_is_left_alone(monkeypatch):

@@ -148,7 +148,7 @@ def ways(device: torch.device, modes: tuple[str, ...], kinds: tuple[str, ...] = 
 
 
 def contestants(
-    case: Case, batch: int, device: torch.device, modes: tuple[str, ...], apart: bool = False
+    case: Case, batch: int, device: torch.device, modes: tuple[str, ...], apart: bool
 ) -> dict[str, Contestant]:
     """Return the tutorial loop, the peers that are installed, and ganzoo in each of the modes that the device has.
 
@@ -204,7 +204,7 @@ def in_turn(found: dict[Key, Any], speed: Callable[[Key], float], rounds: int, t
 
 def table(
     case: Case, batch: int, found: dict[str, Contestant], device: torch.device, rounds: int, seconds: float, busy: bool,
-    turn: Turn, most: float = 0.0,
+    turn: Turn, most: float,
 ) -> str:  # fmt: skip
     """Measure one case and return its table; `most` operations a second are the peak, measured here if it is 0."""
     flops = {

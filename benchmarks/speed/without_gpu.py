@@ -13,6 +13,7 @@ import argparse
 import copy
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ import measure
 import torch
 from measure import CASES, noise, plan
 from torch import Tensor
+from torch._dynamo.device_interface import CudaInterface
 from torch._functorch.aot_autograd import make_boxed_func
 from torch._inductor import compile_fx, config, decomposition, graph, scheduler, utils
 from torch._inductor.decomposition import select_decomp_table
@@ -118,12 +120,8 @@ def generated(make: Callable[[], Trainer], steps: int) -> list[Part]:
     return parts
 
 
-def replaced(keep: Callable[[Any], None]) -> Any:
+def replaced(keep: Callable[[Any], None]) -> ExitStack:
     """Return a context in which there seems to be a GPU, for the compiler and for what ganzoo tells it."""
-    from contextlib import ExitStack  # noqa: PLC0415
-
-    from torch._dynamo.device_interface import CudaInterface  # noqa: PLC0415
-
     stack = ExitStack()
     answers = {
         torch.cuda: {
@@ -149,13 +147,12 @@ def replaced(keep: Callable[[Any], None]) -> Any:
     stack.enter_context(mock.patch.object(torch._C, "_conv_determine_backend_memory_format", _layout))
     stack.enter_context(mock.patch.object(graph.GraphLowering, "compile_to_module", keep))
     stack.enter_context(config.patch(fx_graph_cache=False))
-    driver.set_active(
-        SimpleNamespace(
-            get_current_target=lambda: GPUTarget("cuda", 90, 32),
-            get_current_device=lambda: 0,
-            get_active_torch_device=lambda: GPU,
-        )
+    target = SimpleNamespace(
+        get_current_target=lambda: GPUTarget("cuda", 90, 32),
+        get_current_device=lambda: 0,
+        get_active_torch_device=lambda: GPU,
     )
+    stack.enter_context(mock.patch.object(driver, "_active", target))
     return stack
 
 
