@@ -68,14 +68,15 @@ class Apart(_BatchNorm):
                     kept.lerp_(one.to(kept.dtype), self.momentum)
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked += self.batches
-        return found.flatten(0, 1)
+        return found.to(input.dtype).flatten(0, 1)
 
 
 class AtOnce(Function):
-    """Normalises several batches (batches, N, C, ...), each by its own statistics.
+    """Normalises several batches (batches, N, C, ...), each by its own statistics, in the weight's precision.
 
     Its gradient is written out (Ioffe & Szegedy 2015, section 3), as it takes two sums of each channel; what PyTorch
-    derives takes four.
+    derives takes four. Its output is converted by who calls it: PyTorch 2.11's compiler takes a function for a constant
+    whose own conversion has nothing to convert.
     """
 
     @staticmethod
@@ -85,14 +86,13 @@ class AtOnce(Function):
         scale = (var + eps).rsqrt()
         ctx.save_for_backward(seen, weight, mean, scale)
         ctx.mark_non_differentiable(mean, var)
-        found = (seen - mean) * (_wide(weight, seen) * scale) + _wide(bias, seen)
-        return found.to(seen.dtype), mean, var
+        return (seen - mean) * (_wide(weight, seen) * scale) + _wide(bias, seen), mean, var
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of what was seen, the weight and the bias."""
         seen, weight, mean, scale = ctx.saved_tensors
-        g, unit, places = gradients[0].to(weight.dtype), (seen - mean) * scale, _places(seen)
+        g, unit, places = gradients[0], (seen - mean) * scale, _places(seen)
         to_bias, to_weight = g.sum(places, keepdim=True), (g * unit).sum(places, keepdim=True)
         count = seen[0, :, 0].numel()
         to_seen = (g - (to_bias + unit * to_weight) / count) * (_wide(weight, seen) * scale)
