@@ -76,9 +76,10 @@ def test_compiled_and_captured_networks_give_the_numbers_of_eager(request_):
 
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_products_in_bfloat16_are_those_of_float32_but_for_rounding():
-    """Of channels that are filled up to eight, or laid out as the weights' are, and of a single column."""
+    """Of convolutions with channels filled up to eight, or as products, and of a single column."""
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 12, 4, 2, 1), nn.ConvTranspose2d(12, 3, 4, 2, 1), nn.Conv2d(3, 16, 1), nn.Flatten()]
+    layers = [nn.Conv2d(3, 12, 4, 2, 1), nn.ConvTranspose2d(12, 16, 4, 2, 1), nn.Conv2d(16, 24, 4, 2, 1)]
+    layers += [nn.ConvTranspose2d(24, 3, 4, 2, 1), nn.Conv2d(3, 16, 3, 1, 1), nn.Flatten()]
     network = nn.Sequential(*layers, nn.Linear(16**3, 1)).to(CUDA, memory_format=torch.channels_last)
     x = torch.randn(8, 3, 16, 16, device=CUDA, requires_grad=True)
 
@@ -89,7 +90,7 @@ def test_compiled_products_in_bfloat16_are_those_of_float32_but_for_rounding():
     wanted = carried_out(network)
     with torch.autocast("cuda", torch.bfloat16):
         found = carried_out(passes.compiled(network))
-    assert max(((a - b).norm() / b.norm()).item() for a, b in zip(found, wanted, strict=True)) < 0.03
+    assert max(((a - b).norm() / b.norm()).item() for a, b in zip(found, wanted, strict=True)) < 0.05
 
 
 def test_bfloat16_graphs_start_as_bfloat16_without():

@@ -16,7 +16,7 @@ from ganzoo.api import NoParams, Trick
 from ganzoo.engine.job import TrainingRun
 from ganzoo.engine.messages import Event, Options
 from ganzoo.errors import DeviceError
-from ganzoo.train.capture import Unknown, choices_of
+from ganzoo.train.capture import Decided, Unknown, choices_of
 from ganzoo.train.execution import EAGER, Execution, choose_execution
 from ganzoo.train.self_check import wrong_in_bfloat16
 
@@ -202,11 +202,23 @@ def test_choices_are_what_python_decides_and_which_tensors_there_are():
 )
 def test_choices_are_also_what_lists_and_dicts_hold(held, change):
     """A graph would go on with what they held when it was captured."""
-    before = dict(choices_of("trick", {"held": held}))
-    assert before == dict(choices_of("trick", {"held": held}))
+    values, decided = {"held": held, "pair": (1, held), "share": 0.5}, Decided()
+    before = dict(choices_of("trick", values))
+    assert before == dict(choices_of("trick", values)) == dict(decided.by("trick", values))
     hash(before["trick.held"])
     change(held)
-    assert before != dict(choices_of("trick", {"held": held}))
+    assert before != dict(choices_of("trick", values)) == dict(decided.by("trick", values))
+
+
+def test_choices_are_looked_up_anew_where_any_value_is_another():
+    values, decided = {"share": 0.5, "betas": (0.5, 0.999), "sd": torch.zeros(2), "rest": object()}, Decided()
+    for key, value in ("share", 0.4), ("betas", (0.5, 0.9)), ("sd", torch.zeros(2)), ("sd", None), ("new", True):
+        before = decided.by("trick", values)
+        assert decided.by("trick", values) is before
+        values[key] = value
+        assert decided.by("trick", values) == tuple(choices_of("trick", values)) != before
+    del values["share"]
+    assert decided.by("trick", values) == tuple(choices_of("trick", values))
 
 
 @pytest.mark.parametrize("trick", TRICKS)

@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from equality import agree
 from torch.utils.flop_counter import FlopCounterMode
 from zoo import networks
 
 import ganzoo
 from ganzoo.api import Images, Setting
-from ganzoo.train import lanes
 from ganzoo.train.execution import Execution
 from ganzoo.train.trainer import Trainer
 from ganzoo.zoo.architectures.dcgan import build
@@ -101,24 +99,6 @@ def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_les
     several = measure.ways(torch.device("cuda"), ("eager", "compiled"), ("graph", "compiled"))
     assert list(several) == ["compiled, bfloat16", f"compiled, bfloat16{measure.JOINED}", "compiled, TF32"]
     assert list(measure.ways(torch.device("cuda"), ("compiled bfloat16",))) == list(several)[:2]
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("few", [1, 3])
-@pytest.mark.parametrize("put", [(4, 2, 1), (3, 1, 1), (1, 1, 0), (2, 2, 0), (3, 2, 1), (5, 2, 0), (1, 2, 0)])
-def test_convolutions_of_few_channels_are_products(measure, monkeypatch, double, transposed, few, put):
-    monkeypatch.setattr(lanes, "padded", lambda x: True)
-    monkeypatch.setattr(lanes, "OURS", lanes.OURS)
-    measure.narrow.put_in()
-    kernel, stride, padding = put
-    place = ([stride] * 2, [padding] * 2, [1, 1], transposed, [0, 0], 1)
-    operators = agree(
-        lambda x, w, b: torch.convolution(x, w, b, *place),
-        torch.randn(2, 16 if transposed else few, 8, 6),
-        torch.randn(16, few, kernel, kernel),
-        torch.randn(few if transposed else 16),
-    )
-    assert not any("convolution" in operator for operator in operators)
 
 
 def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, capsys):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import platform
 import statistics
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch.autograd import DeviceType
@@ -30,18 +31,22 @@ class Contestant(Protocol):
 
 
 def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
-    """Train for about so many seconds, of the process's own where others are busy, and at least a step."""
+    """Train for about so many seconds, of the process's own where others are busy, and at least a step.
+
+    A GPU is waited for twice: after ten steps, and after as many as fill the time, since it is idle after each wait.
+    """
     clock = time.process_time if busy else time.perf_counter
     synchronise(device)
-    started, steps = clock(), 0
+    started, steps, more = clock(), 0, 10 if device.type == "cuda" else 1
     while True:
-        for _ in range(10 if device.type == "cuda" else 1):
+        for _ in range(more):
             one.step()
-            steps += 1
         synchronise(device)
-        passed = clock() - started
+        steps, passed = steps + more, clock() - started
         if passed > seconds:
             return steps / passed
+        if device.type == "cuda":
+            more = math.ceil(steps * (seconds - passed) / passed) + 1
 
 
 def synchronise(device: torch.device) -> None:
@@ -71,6 +76,24 @@ class Turn:
         """Wait until no other gets warm or measures; it is this one's turn until it shares again, or ends."""
         if self.lock is not None:
             fcntl.flock(self.lock, fcntl.LOCK_EX)
+
+
+def tune_alone(file: str) -> None:
+    """Have no other process that shares the file tune kernels while this one does: TorchInductor keeps the fastest."""
+    from torch._inductor.runtime.triton_heuristics import CachingAutotuner  # noqa: PLC0415  (seconds)
+
+    lock, tuned = os.open(file, os.O_CREAT | os.O_WRONLY), CachingAutotuner.benchmark_all_configs
+
+    def alone(self: CachingAutotuner, *args: Any, **kwargs: Any) -> Any:
+        torch.cuda.synchronize()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return tuned(self, *args, **kwargs)
+        finally:
+            torch.cuda.synchronize()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    CachingAutotuner.benchmark_all_configs = alone
 
 
 class Everywhere(nullcontext[None]):

@@ -16,11 +16,10 @@ import statistics
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-import narrow
 import numpy as np
 import torch
 from grid import Grid
-from instruments import Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second
+from instruments import Contestant, Turn, kernels, launches, machine, operations, peak, steps_a_second, tune_alone
 from peers import PEERS, peers
 from tutorial import Tutorial
 
@@ -86,18 +85,15 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="others use this CPU, too: count this process's own time")
     parser.add_argument("--together", default="", help="instead: runs at a time on one GPU, e.g. 1,8")
     parser.add_argument("--beside", default="", help="a file's name, given to all that get warm at once on one GPU")
-    parser.add_argument(
-        "--narrow", action="store_true", help="try convolutions of few channels as products (narrow.py)"
-    )
     parser.add_argument("--kernels", type=int, default=0, help="also name so many kernels that take most of a step")
     given = parser.parse_args()
     device = torch.device(given.device, 0) if given.device == "cuda" else torch.device(given.device)
     torch.set_num_threads(given.threads)
-    if given.narrow:
-        narrow.put_in()
     print(machine(device), flush=True)
     most = peak(device, given.busy) if device.type == "cpu" else 0.0  # a GPU's in this process's turn
     turn = Turn(given.beside)
+    if given.beside:
+        tune_alone(f"{given.beside}-tuning")
     for case in (case for case in CASES if case.label.startswith(given.only)):
         for batch in map(int, given.batch.split(",")):
             signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it

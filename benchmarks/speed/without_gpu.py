@@ -1,6 +1,6 @@
 """Which kernels a compiled step would be on a GPU, without one: TorchInductor's code, which nothing runs.
 
-    python benchmarks/speed/without_gpu.py [--only dcgan] [--batch 64] [--alone] [--narrow] [--code FOLDER]
+    python benchmarks/speed/without_gpu.py [--only dcgan] [--batch 64] [--alone] [--code FOLDER]
 
 A step is carried out on the CPU, and what is compiled of it goes to TorchInductor as if its tensors were on an H200.
 cuDNN's convolutions may be several kernels each, and what is not compiled is not seen: random numbers, records, Adam.
@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
-import measure
 import torch
 from measure import CASES, noise, plan
 from torch import Tensor
@@ -70,11 +69,8 @@ def main() -> None:
     parser.add_argument("--only", default="dcgan")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--alone", action="store_true", help="images not reused, passes not joined")
-    parser.add_argument("--narrow", action="store_true", help="convolutions of few channels as products (narrow.py)")
     parser.add_argument("--code", type=Path, help="a folder to write the generated code to")
     given = parser.parse_args()
-    if given.narrow:
-        measure.narrow.put_in()
     case = next(case for case in CASES if case.label.startswith(given.only))
     (run,) = plan(case, given.batch, joined=not given.alone)
     execution = Execution(channels_last=True, compiled=True, precision="bf16")

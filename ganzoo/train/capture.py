@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import torch
@@ -43,6 +44,32 @@ def choices_of(name: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Hash
             yield f"{name}.{key}", repr(value)
         elif isinstance(value, Mapping | list | tuple | set | frozenset | deque):
             yield f"{name}.{key}", kept(value)
+
+
+class Decided:
+    """What objects decide, looked up anew only where a value is another, or may itself have changed."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, tuple[list[str], list[Any], Choices]] = {}
+
+    def by(self, name: str, values: Mapping[str, Any]) -> Choices:
+        """Return what `choices_of` yields."""
+        keys, now = list(values), list(values.values())
+        if (before := self.last.get(name)) and before[0] == keys and all(map(is_, before[1], now)):
+            return before[2]
+        choices = tuple(choices_of(name, values))
+        if any(map(_may_change, now)):
+            self.last.pop(name, None)
+        else:
+            self.last[name] = keys, now, choices
+        return choices
+
+
+def _may_change(value: Any) -> bool:
+    """Whether a value holds others that may be exchanged."""
+    if isinstance(value, tuple | frozenset):
+        return any(map(_may_change, value))
+    return isinstance(value, Mapping | list | set | deque)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,11 @@ def combining() -> dict[str, Any]:
     from torch._inductor.scheduler import ForeachKernelSchedulerNode  # noqa: PLC0415
 
     ForeachKernelSchedulerNode.set_group_algorithm_for_combo_kernels(grouped)
-    return {"combo_kernels": True, **({THRESHOLD: None} if hasattr(config, THRESHOLD) else {})}
+    return {
+        "combo_kernels": True,
+        "combo_kernel_allow_mixed_sizes": 0,  # two in one grid, which is as high as one and as wide as both
+        **({THRESHOLD: None} if hasattr(config, THRESHOLD) else {}),
+    }
 
 
 def grouped(scheduler: Any) -> list[list[Any]]:

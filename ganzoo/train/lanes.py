@@ -2,8 +2,8 @@
 
 Three changes, each of which becomes part of the compiled kernels:
 
-- In bfloat16 tensor cores take eight channels at a time. Fewer are filled up with zeros, for which cuDNN would start
-  four or more kernels of its own in each convolution.
+- In bfloat16 tensor cores take eight channels at a time. Convolutions from or to an image's three are matrix products
+  (`narrow.py`); elsewhere, missing ones are zeros, for which cuDNN would start four or more kernels of its own.
 - Images are made channels-last where the weights are; PyTorch would copy them, slowly.
 - A matrix product with a single row or column is written as a product by elements, and a sum where needed. The
   compiler fuses it with its neighbours, while cuBLAS takes two or three kernels.
@@ -19,9 +19,10 @@ from torch import Tensor
 from torch._prims_common import suggest_memory_format
 from torch.nn.functional import pad
 
+from ganzoo.train import products
+from ganzoo.train.products import LANES
+
 aten: Any = torch.ops.aten
-LANES = 8
-"""Channels that tensor cores take at a time."""
 Decompositions = Mapping[Any, Callable[..., Any]]
 """A replacement for each PyTorch operator; it returns NotImplemented to keep the original."""
 
@@ -57,6 +58,8 @@ def copied(x: Tensor) -> bool:
 def convolution(x: Tensor, w: Tensor, b: Tensor | None, *place: Any) -> Any:
     """Return what `aten.convolution` does."""
     *_, transposed, _, groups = place
+    if padded(x) and products.pays(x, w, *place):
+        return products.convolution(x, w, b, *place)
     if not _improves(w, groups, x):
         return NotImplemented
     y = aten.convolution(_inner(_filled(x, groups, 1), w), _filled(w, groups, 0, 1), None, *place)
@@ -68,6 +71,8 @@ def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] 
     """Return what `aten.convolution_backward` does: the gradients that its last argument asks for."""
     *where, (images, weights, bias) = place
     groups: int = where[-1]
+    if padded(g) and products.pays(x, w, *where):
+        return products.convolution_backward(g, x, w, biases, *place)
     if not _improves(w, groups, g, x):
         return NotImplemented
     found: list[Tensor | None] = [None, None, g.sum((0, *range(2, g.ndim))) if bias else None]

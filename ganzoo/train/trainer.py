@@ -13,7 +13,7 @@ from ganzoo.api import Images, Player, Progress, Rates
 from ganzoo.data.batches import Batches
 from ganzoo.planning.run import Run
 from ganzoo.train.average import WeightAverage
-from ganzoo.train.capture import Capture, Choices, choices_of
+from ganzoo.train.capture import Capture, Choices, Decided
 from ganzoo.train.execution import EAGER, Execution
 from ganzoo.train.game import Game, build_game
 from ganzoo.train.optimizer import make_optimizer, restore, scheduled, set_rates
@@ -105,6 +105,7 @@ class Trainer:
         self.number = 0
         self.rates: Rates | None = None
         """What the optimisers are set to."""
+        self.decided = Decided()
         self.capture = Capture([self.latent_rng, self.rng], device, tell) if execution.graph else None
 
     def step(self) -> None:
@@ -153,8 +154,8 @@ class Trainer:
             for group in self.optimizers[player].param_groups
         ]
         return (
-            *(choice for name, component in named for choice in choices_of(name, vars(component))),
-            *(choice for player, rates in groups for choice in choices_of(f"{player}'s optimizer", rates)),
+            *(choice for name, component in named for choice in self.decided.by(name, vars(component))),
+            *(choice for player, rates in groups for choice in self.decided.by(f"{player}'s optimizer", rates)),
         )
 
     def _discriminator_step(self, number: int, drawn: Drawn) -> None:
