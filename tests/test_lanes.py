@@ -52,6 +52,33 @@ def test_channels_become_innermost_where_the_weights_are(monkeypatch, double, gr
     assert len(plain) < len(operators)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("kernel", [3, 4])
+def test_in_bfloat16_channels_are_always_innermost(monkeypatch, double, transposed, kernel):
+    monkeypatch.setattr(lanes, "padded", lambda x: True)
+    monkeypatch.setattr(lanes, "copied", lambda x: True)
+    place = ([2, 2], [1, 1], [1, 1], transposed, [0, 0], 1)
+    x, w = torch.randn(2, 8, 6, 6), torch.randn(8, 8, kernel, kernel)
+    operators = agree(lambda x, w: torch.convolution(x, w, None, *place), x, w)
+    assert operators.count("aten.clone.default") == 2 + 2  # images and weights, and again for their gradients
+    inner = [one.detach().to(memory_format=torch.channels_last) for one in (x, w)]
+    assert "aten.clone.default" not in agree(lambda x, w: torch.convolution(x, w, None, *place), *inner)
+
+
+@pytest.mark.parametrize("dimensions", [2, 4])
+def test_before_a_batch_norm_they_are_innermost_in_a_copy(monkeypatch, dimensions):
+    monkeypatch.setattr(lanes, "padded", lambda x: True)
+    x, rest = torch.randn(6, 4, *[3] * (dimensions - 2)), (torch.rand(4), torch.randn(4), torch.zeros(4), torch.ones(4))
+    found = lanes.batch_norm(x, *rest, True, 0.1, 1e-5)
+    if dimensions == 2:
+        assert found is NotImplemented
+        return
+    wanted = torch.ops.aten._native_batch_norm_legit_functional(x, *rest, True, 0.1, 1e-5)
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, wanted, strict=True))
+    assert found[0].is_contiguous(memory_format=torch.channels_last)
+    assert lanes.batch_norm(found[0], *rest, True, 0.1, 1e-5) is NotImplemented
+
+
 def test_groups_float32_and_a_cpu_are_left_alone(monkeypatch):
     x, w = torch.randn(2, 6, 3, 3), torch.randn(6, 3, 1, 1)
     assert not lanes.padded(x.bfloat16()) and not lanes.copied(x) and not lanes.single(x[0, 0], x[0, 0, :, :1])

@@ -198,7 +198,7 @@ def test_what_a_step_would_be_on_a_gpu_is_seen_without_one(modules):
     )
     launches = [launch for part in parts for launch in part.launches()]
     assert [part.backward for part in parts] == [False, True, False, True, False, True]
-    assert sum("convolution" in launch and "triton" not in launch for launch in launches) == 3 + 3 + 3 + 3 + 3 + 3
-    assert len(launches) <= 90  # 95 where each gradient becomes float32 by itself
+    assert sum("convolution" in launch and "triton" not in launch for launch in launches) == 2 + 2 + 2 + 2 + 2 + 2
+    assert len(launches) <= 95  # 99 where each gradient becomes float32 by itself
     assert "cuda" in parts[0].code and "triton" in parts[0].code
     torch._dynamo.reset()

@@ -1,10 +1,13 @@
 """Convolutions and matrix products in the form that a GPU computes fastest; the compiler replaces PyTorch's by them.
 
-Three changes, each of which becomes part of the compiled kernels:
+Four changes, each of which becomes part of the compiled kernels:
 
 - In bfloat16 tensor cores take eight channels at a time. Convolutions from or to an image's three are matrix products
-  (`narrow.py`); elsewhere, missing ones are zeros, for which cuDNN would start four or more kernels of its own.
-- Images are made channels-last where the weights are; PyTorch would copy them, slowly.
+  (`products.py`); elsewhere, missing ones are zeros, for which cuDNN would start four or more kernels of its own.
+- In bfloat16 images and weights are channels-last, otherwise images where the weights are; PyTorch would copy them,
+  slowly.
+- In bfloat16 a batch norm gets its images channels-last, too. It would go over others once for its sums, and TorchInductor
+  knows no good way to: of the forms that it tries, one takes 7 microseconds and one 43.
 - A matrix product with a single row or column is written as a product by elements, and a sum where needed. The
   compiler fuses it with its neighbours, while cuBLAS takes two or three kernels.
 """
@@ -51,7 +54,7 @@ def padded(x: Tensor) -> bool:
 
 
 def copied(x: Tensor) -> bool:
-    """Whether PyTorch would copy such tensors where their channels are not innermost and the weights' are."""
+    """Whether PyTorch would copy such tensors where their channels are not innermost and others' are."""
     return x.is_cuda
 
 
@@ -62,7 +65,7 @@ def convolution(x: Tensor, w: Tensor, b: Tensor | None, *place: Any) -> Any:
         return products.convolution(x, w, b, *place)
     if not _improves(w, groups, x):
         return NotImplemented
-    y = aten.convolution(_inner(_filled(x, groups, 1), w), _filled(w, groups, 0, 1), None, *place)
+    y = aten.convolution(_inner(_filled(x, groups, 1), w), _inner(_filled(w, groups, 0, 1), w), None, *place)
     y = y[:, : w.shape[1] * groups if transposed else w.shape[0]]
     return y if b is None else y + b.view(-1, *(1 for _ in w.shape[2:]))
 
@@ -78,13 +81,25 @@ def convolution_backward(g: Tensor, x: Tensor, w: Tensor, biases: Sequence[int] 
     found: list[Tensor | None] = [None, None, g.sum((0, *range(2, g.ndim))) if bias else None]
     if images or weights:
         seen = (_inner(_filled(one, groups, 1), w) for one in (g, x))
-        kernel = _filled(w, groups, 0, 1)
+        kernel = _inner(_filled(w, groups, 0, 1), w)
         by_images, by_weights, _ = aten.convolution_backward(*seen, kernel, None, *where, [images, weights, False])
         if images:
             found[0] = by_images[:, : x.shape[1]]
         if weights:
             found[1] = by_weights[: w.shape[0], : w.shape[1]]
     return tuple(found)
+
+
+def batch_norm(x: Tensor, *rest: Any) -> Any:
+    """Return what `aten._native_batch_norm_legit_functional` does."""
+    from torch._inductor.inductor_prims import force_stride_order  # noqa: PLC0415  (seconds)
+
+    inner = torch.channels_last
+    if x.ndim != 4 or not padded(x) or x.is_contiguous(memory_format=inner):
+        return NotImplemented
+    order = torch.empty_like(x, memory_format=inner).stride()
+    copy: Any = force_stride_order(x, order)  # one that becomes no part of what reads it
+    return aten._native_batch_norm_legit_functional(copy, *rest)
 
 
 def single(a: Tensor, b: Tensor) -> bool:
@@ -109,18 +124,18 @@ def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1)
 def _improves(w: Tensor, groups: int, *seen: Tensor) -> bool:
     """Whether to fill up channels, or to make images channels-last as the weights are."""
     lacking = groups == 1 and padded(seen[0]) and any(one % LANES for one in w.shape[:2])
-    return lacking or any(_scattered(x, w) for x in seen)
+    return lacking or any(_scattered(x, w) for x in (*seen, w))
 
 
 def _scattered(x: Tensor, w: Tensor) -> bool:
-    """Whether the weights are channels-last and the images are not."""
+    """Whether images or weights are not channels-last, and should be."""
     inner = torch.channels_last
     scattered = x.ndim == 4 and not x.is_contiguous(memory_format=inner)
-    return scattered and copied(x) and suggest_memory_format(w) == inner
+    return scattered and copied(x) and (padded(x) or suggest_memory_format(w) == inner)
 
 
 def _inner(x: Tensor, w: Tensor) -> Tensor:
-    """Return images channels-last if the weights are."""
+    """Return images or weights channels-last if they should be."""
     return x.contiguous(memory_format=torch.channels_last) if _scattered(x, w) else x
 
 
@@ -137,6 +152,7 @@ def _filled(x: Tensor, groups: int, *dims: int) -> Tensor:
 OURS: Decompositions = {
     aten.convolution.default: convolution,
     aten.convolution_backward.default: convolution_backward,
+    aten._native_batch_norm_legit_functional.default: batch_norm,
     aten.mm.default: mm,
     aten.addmm.default: addmm,
 }

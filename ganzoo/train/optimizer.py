@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from math import inf, log
 from typing import Any
 
 import torch
@@ -69,8 +68,7 @@ def adam(
     each._foreach_mul_(squares, beta2)
     each._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
     exact = [step.double() for step in steps]
-    logs = (log(beta) if beta else -inf for beta in (beta1, beta2))
-    first, second = (each._foreach_neg(each._foreach_expm1(each._foreach_mul(exact, one))) for one in logs)
+    first, second = (each._foreach_neg(each._foreach_sub(each._foreach_pow(beta, exact), 1)) for beta in (beta1, beta2))
     rates = [(lr / one).to(weight.dtype) for one, weight in zip(first, weights, strict=True)]
     roots = [one.to(weight.dtype) for one, weight in zip(each._foreach_sqrt(second), weights, strict=True)]
     below = each._foreach_add(each._foreach_div(each._foreach_sqrt(squares), roots), eps)

@@ -1,13 +1,12 @@
-"""Convolutions as matrix products, where cuDNN takes longer; the compiler carries them out so on a GPU.
+"""Convolutions from or to few channels as matrix products, as the compiler carries them out on a GPU.
 
-A product has a kernel before it that gathers what each place sees, or one behind that sums what it gives. Both become
-part of what is compiled around them.
+Images have three channels, and a tensor core takes eight at a time. A product has a kernel before it that gathers what
+each place sees, or one behind that sums what it gives; both become part of what is compiled around them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import prod
 from typing import Any
 
 import torch
@@ -18,23 +17,16 @@ FEW, MANY = 4, 16
 """Channels: at most so many on one side, at least so many on the other."""
 LANES = 8
 """Channels, or columns, that tensor cores take at a time."""
-SMALL = 0
-"""Numbers that are gathered at most where there are more channels."""
 
 
 def pays(
     x: Tensor, w: Tensor, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], transposed: bool,
     extra: Sequence[int], groups: int,
 ) -> bool:  # fmt: skip
-    """Whether such a convolution, given as to `aten.convolution`, is faster as a product."""
+    """Whether such a convolution, given as to `aten.convolution`, is faster as a product, and one that we know."""
     square = x.ndim == 4 and all(one[0] == one[1] for one in (stride, padding, w.shape[2:]))
-    if not square or groups != 1 or set(dilation) != {1}:
-        return False
-    if w.shape[1] <= FEW:
-        return len(w) >= MANY and not w[0].numel() % LANES
-    lanes = not len(w) % LANES and not w.shape[1] % LANES
-    places = x[:, 0].numel() if transposed else len(x) * prod(_sides(x, w, stride[0], padding[0]))
-    return lanes and w.shape[2] > 1 and places * w[0].numel() <= SMALL
+    narrow = w.shape[1] <= FEW and len(w) >= MANY and not w[0].numel() % LANES
+    return square and narrow and groups == 1 and set(dilation) == {1}
 
 
 def convolution(
@@ -45,11 +37,9 @@ def convolution(
     s, p, k = stride[0], padding[0], w.shape[2]
     if transposed:
         side = [s * (n - 1) - 2 * p + k + more for n, more in zip(x.shape[2:], extra, strict=True)]
-        y = _summed(_flat(x) @ _filled(_matrix(w)), x, w, s, p, side)
+        y = _summed(_flat(x) @ _matrix(w), x, k, s, p, side)
     else:
-        matrix = _filled(_matrix(w))
-        around = _columns(x, k, s, p, one=b is not None)[:, : matrix.shape[1]]
-        y = _images(around @ matrix.T, len(x), _sides(x, w, s, p))
+        y = _images(_columns(x, k, s, p) @ _matrix(w).T, len(x), [(n + 2 * p - k) // s + 1 for n in x.shape[2:]])
     return y if b is None else y + b.view(-1, 1, 1)
 
 
@@ -60,25 +50,15 @@ def convolution_backward(
     """Return what `aten.convolution_backward` does: the gradients that its last argument asks for."""
     s, p, k = stride[0], padding[0], w.shape[2]
     few, many = (g, x) if transposed else (x, g)  # the images of few channels, and those of many
-    one = biases is not None and not transposed
-    around = _columns(few, k, s, p, one) if mask[1] or transposed else None
-    by_images = by_weights = by_bias = None
+    around = _columns(few, k, s, p) if mask[1] or transposed else None
+    by_images = by_weights = None
     if mask[0] and around is not None and transposed:
-        by_images = _images(around @ _filled(_matrix(w)).T, len(x), x.shape[2:])
+        by_images = _images(around @ _matrix(w).T, len(x), x.shape[2:])
     elif mask[0]:
-        by_images = _summed(_flat(g) @ _filled(_matrix(w)), g, w, s, p, x.shape[2:])
+        by_images = _summed(_flat(g) @ _matrix(w), g, k, s, p, x.shape[2:])
     if mask[1] and around is not None:
-        found = _flat(many).T @ around
-        by_weights = found[:, : w[0].numel()].unflatten(1, (k, k, -1)).permute(0, 3, 1, 2)
-        by_bias = found[:, w[0].numel()] if one else None
-    if mask[2]:
-        by_bias = g.sum((0, 2, 3)) if by_bias is None else by_bias
-    return by_images, by_weights, by_bias if mask[2] else None
-
-
-def _sides(x: Tensor, w: Tensor, s: int, p: int) -> list[int]:
-    """Return the sides of what a convolution makes of images."""
-    return [(n + 2 * p - w.shape[2]) // s + 1 for n in x.shape[2:]]
+        by_weights = (_flat(many).T @ around).unflatten(1, (k, k, -1)).permute(0, 3, 1, 2)
+    return by_images, by_weights, g.sum((0, 2, 3)) if mask[2] else None
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -96,31 +76,20 @@ def _matrix(w: Tensor) -> Tensor:
     return w.permute(0, 2, 3, 1).reshape(len(w), -1)
 
 
-def _columns(x: Tensor, k: int, s: int, p: int, one: bool) -> Tensor:
-    """Map images (N, C, H, W) to what each place of a kernel of side k sees: (N h w, k k C), filled up.
-
-    Behind that there may be a one, by which a bias has its gradient in the product that gives the weights theirs.
-    """
+def _columns(x: Tensor, k: int, s: int, p: int) -> Tensor:
+    """Map images (N, C, H, W) to what each place of a kernel of side k sees: (N h w, k k C)."""
     seen = pad(x, [p, p, p, p]).unfold(2, k, s).unfold(3, k, s)  # n, c, h, w, k, k
-    rows = seen.permute(0, 2, 3, 4, 5, 1).reshape(-1, k * k * x.shape[1])
-    return _filled(pad(rows, [0, 1], value=1.0) if one else rows)
+    return seen.permute(0, 2, 3, 4, 5, 1).reshape(-1, k * k * x.shape[1])
 
 
-def _filled(matrix: Tensor) -> Tensor:
-    """Return a matrix with columns of zeros behind, up to whole lanes; products of others are slow."""
-    missing = -matrix.shape[1] % LANES
-    return pad(matrix, [0, missing]) if missing else matrix
-
-
-def _summed(rows: Tensor, at: Tensor, w: Tensor, s: int, p: int, side: Sequence[int]) -> Tensor:
+def _summed(rows: Tensor, at: Tensor, k: int, s: int, p: int, side: Sequence[int]) -> Tensor:
     """Map columns (N h w, k k C) at places (N, _, h, w) to the images that they are of, summed where they overlap.
 
     Row y of an image is row y + p - s i of the kernel at place i. Written as what each pixel reads, it is one kernel
     with all that comes behind.
     """
     count, _, *places = at.shape
-    few, k = w.shape[1:3]
-    around = rows[:, : k * k * few].unflatten(1, (k, k, few)).unflatten(0, (count, *places))  # n, i, j, a, b, c
+    around = rows.view(count, *places, k, k, -1)  # n, i, j, a, b, c
     total: Any = 0
     for i, a, there in _reading(side[0], places[0], k, s, p, rows.device):
         for j, b, here in _reading(side[1], places[1], k, s, p, rows.device):
