@@ -11,9 +11,10 @@ from torch import nn
 from torch._dynamo.backends.debugging import aot_eager
 
 from ganzoo.api import NoParams, Trick
+from ganzoo.errors import DeviceError
 from ganzoo.train import lanes, passes, whole
 from ganzoo.train.execution import EAGER
-from ganzoo.train.step import OTHERWISE
+from ganzoo.train.step import OTHERWISE, frozen
 from ganzoo.train.trainer import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute")  # PyTorch's own, where it compiles
@@ -181,6 +182,32 @@ def test_losses_that_the_compiler_would_misread_are_not_compiled(trick, fits, do
 
 
 @pytest.mark.usefixtures("traced")
+def test_gradients_that_the_compiler_loses_end_the_run():
+    """As PyTorch 2.11's lost those of a batch norm of two batches: the run went on with the rest."""
+    one = made(COMPILED, CPU, pytest.fail)
+
+    def lossy(terms_of, game, *given):
+        with frozen(game.networks.body):
+            return whole.alone(terms_of, game, *given)
+
+    one.whole.compiled = lossy
+    trained(one, 1)
+    with pytest.raises(DeviceError, match="of the discriminator's weights have no gradients"):
+        trained(one, 1)
+
+
+def test_a_loss_that_is_satisfied_ends_no_run():
+    one = made(COMPILED, CPU, pytest.fail)
+
+    def satisfied(*given):
+        found = whole.alone(*given)
+        return found._replace(objective=found.objective * 0)
+
+    one.whole.compiled = satisfied
+    trained(one, 3)
+    assert one.whole.gradients == {"discriminator": [], "generator": []}
+
+
 def test_a_run_that_is_continued_has_no_first_step_again():
     """Uncompiled, it would not end with the bits of one that was not stopped."""
     whole, stopped, continued = (made(COMPILED, CPU, pytest.fail, loss="wgan-gp") for _ in range(3))

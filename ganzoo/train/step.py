@@ -209,11 +209,10 @@ def settled(terms_of: TermsOf, game: Game, step: PlayerStep, one: Tensor) -> Set
     return Settled(objective, tuple(terms), torch.cat(row))
 
 
-def update(optimizer: torch.optim.Optimizer, objective: Tensor, one: Tensor) -> None:
-    """Differentiate once, step once; `one`, of shape (1,), is the 1 that PyTorch would make each time."""
+def differentiate(optimizer: torch.optim.Optimizer, objective: Tensor, one: Tensor) -> None:
+    """Give a player's weights their gradients; `one`, of shape (1,), is the 1 that PyTorch would make each time."""
     optimizer.zero_grad(set_to_none=True)
     objective.backward(one.to(objective.device).view_as(objective))
-    optimizer.step()
 
 
 @contextmanager

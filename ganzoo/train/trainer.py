@@ -26,11 +26,11 @@ from ganzoo.train.step import (
     PlayerStep,
     Settled,
     TermsOf,
+    differentiate,
     discriminator_terms,
     frozen,
     generator_terms,
     settled,
-    update,
 )
 from ganzoo.train.whole import Whole
 
@@ -181,7 +181,11 @@ class Trainer:
         """Update one player and log its terms; then loss and tricks act on the updated networks."""
         record = self.records[step.player]
         found = self.settled(terms_of, self.game, step, record.one)
-        update(self.optimizers[step.player], found.objective, record.one)
+        optimizer = self.optimizers[step.player]
+        differentiate(optimizer, found.objective, record.one)
+        if self.whole:
+            self.whole.look(step.player, optimizer)
+        optimizer.step()
         record.add(found.names, found.row)
         for component in self.game.components:
             component.after_step(step.player, self.game.networks, step.number)

@@ -7,10 +7,12 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import OutOfMemoryError, Tensor
+from torch.optim import Optimizer
 
 from ganzoo.api import Player
-from ganzoo.errors import one_line
+from ganzoo.errors import DeviceError, one_line
 from ganzoo.train.apart import norms_apart
 from ganzoo.train.capture import kept
 from ganzoo.train.computed import computed_weights
@@ -43,6 +45,8 @@ class Whole:
         self.fits: dict[Player, bool] = {}
         """Whether a player's steps may be compiled."""
         self.made: Counter[Player] = Counter()
+        self.gradients: dict[Player, list[bool]] = {}
+        """Which of a player's weights had any in the first step; emptied when the second has been compared."""
         self.reason = ""
         """Why not, where the compiler said so first."""
 
@@ -88,6 +92,25 @@ class Whole:
         if self.made[step.player] > ANEW:
             self._give_up(step.player, "what they decide changes from step to step")
         return found
+
+    def look(self, player: Player, optimizer: Optimizer) -> None:
+        """Compare which weights have gradients in a player's second step with the first, which is not compiled.
+
+        Raises:
+            DeviceError: the compiler has lost most of them, as PyTorch 2.11's did once in silence (see `AtOnce`).
+        """
+        before = self.gradients.get(player)
+        if before == []:
+            return
+        weights = [one for group in optimizer.param_groups for one in group["params"]]
+        now = [one.grad is not None and bool(one.grad.any()) for one in weights]
+        self.gradients[player] = now if before is None else []
+        lost = sum(had and not has for had, has in zip(before or [], now, strict=False))
+        if any(now) and lost > sum(before or []) / 2:  # a loss that is satisfied has none at all
+            raise DeviceError(
+                f"PyTorch {torch.__version__} compiles networks so that {lost} of the {player}'s weights have no "
+                "gradients, which they have otherwise; use another --mode, or another version of PyTorch"
+            )
 
     def _give_up(self, player: Player, reason: str) -> None:
         self.fits[player] = False
