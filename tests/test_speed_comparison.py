@@ -185,6 +185,10 @@ def test_the_operators_that_take_most_come_first(measure):
 def test_what_a_step_would_be_on_a_gpu_is_seen_without_one(modules):
     """As few launches as have been counted, with compiled code for each pass and no convolution's images copied."""
     pytest.importorskip("triton")
+    from triton.runtime import driver
+
+    if not hasattr(driver, "_active"):
+        pytest.skip("without_gpu.py is written for torch 2.11 and 2.15")
     import without_gpu
 
     torch._dynamo.reset()

@@ -118,7 +118,6 @@ def generated(make: Callable[[], Trainer], steps: int) -> list[Part]:
 
 def replaced(keep: Callable[[Any], None]) -> ExitStack:
     """Return a context in which there seems to be a GPU, for the compiler and for what ganzoo tells it."""
-    stack = ExitStack()
     answers = {
         torch.cuda: {
             "get_device_properties": H200, "get_device_capability": (9, 0), "current_device": 0, "device_count": 1,
@@ -135,21 +134,22 @@ def replaced(keep: Callable[[Any], None]) -> ExitStack:
         decomposition: {"is_gpu": True},
         lanes: {"copied": True},
     }  # fmt: skip
-    for owner, values in answers.items():
-        for name, value in values.items():
-            stack.enter_context(mock.patch.object(owner, name, lambda *_, value=value, **__: value, create=True))
-    stack.enter_context(mock.patch.object(lanes, "padded", lambda x: x.dtype == torch.bfloat16))
-    stack.enter_context(mock.patch.object(lanes, "single", lambda _, b: 1 in b.shape))
-    stack.enter_context(mock.patch.object(torch._C, "_conv_determine_backend_memory_format", _layout))
-    stack.enter_context(mock.patch.object(graph.GraphLowering, "compile_to_module", keep))
-    stack.enter_context(config.patch(fx_graph_cache=False))
     target = SimpleNamespace(
         get_current_target=lambda: GPUTarget("cuda", 90, 32),
         get_current_device=lambda: 0,
         get_active_torch_device=lambda: GPU,
     )
-    stack.enter_context(mock.patch.object(driver, "_active", target))
-    return stack
+    with ExitStack() as stack:
+        for owner, values in answers.items():
+            for name, value in values.items():
+                stack.enter_context(mock.patch.object(owner, name, lambda *_, value=value, **__: value, create=True))
+        stack.enter_context(mock.patch.object(lanes, "padded", lambda x: x.dtype == torch.bfloat16))
+        stack.enter_context(mock.patch.object(lanes, "single", lambda _, b: 1 in b.shape))
+        stack.enter_context(mock.patch.object(torch._C, "_conv_determine_backend_memory_format", _layout))
+        stack.enter_context(mock.patch.object(graph.GraphLowering, "compile_to_module", keep))
+        stack.enter_context(config.patch(fx_graph_cache=False))
+        stack.enter_context(mock.patch.object(driver, "_active", target))
+        return stack.pop_all()
 
 
 def _layout(x: Tensor, w: Tensor, _: Any) -> torch.memory_format:
