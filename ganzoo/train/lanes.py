@@ -99,7 +99,8 @@ def batch_norm(x: Tensor, *rest: Any) -> Any:
         return NotImplemented
     order = torch.empty_like(x, memory_format=inner).stride()
     copy: Any = force_stride_order(x, order)  # one that becomes no part of what reads it
-    return aten._native_batch_norm_legit_functional(copy, *rest)
+    y, *found = aten._native_batch_norm_legit_functional(copy, *rest)
+    return y.contiguous(), *found  # laid out as it would be otherwise, for views of it
 
 
 def single(a: Tensor, b: Tensor) -> bool:
