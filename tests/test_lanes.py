@@ -28,13 +28,16 @@ def test_filled_channels_change_no_convolution(monkeypatch, double, transposed, 
     assert ("aten.constant_pad_nd.default" in operators) == (channels != (8, 16))
 
 
-def test_a_gradient_that_nobody_asks_for_is_none(monkeypatch):
+@pytest.mark.parametrize(("outputs", "kernel", "stride", "padding"), [(5, 1, 1, 0), (16, 4, 2, 1)])
+def test_a_gradient_that_nobody_asks_for_is_none(monkeypatch, outputs, kernel, stride, padding):
+    """Of channels that are filled up, and of a convolution as a product."""
     monkeypatch.setattr(lanes, "padded", lambda x: True)
-    g, x, w = torch.randn(2, 5, 3, 3), torch.randn(2, 3, 3, 3), torch.randn(5, 3, 1, 1)
-    place = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1)
+    x, w = torch.randn(2, 3, 4, 4), torch.randn(outputs, 3, kernel, kernel)
+    place = ([stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1)
+    g = torch.randn_like(torch.convolution(x, w, None, *place))
     for mask in ([True, False, False], [False, True, True], [False, False, True]):
-        found = lanes.convolution_backward(g, x, w, [5], *place, mask)
-        wanted = torch.ops.aten.convolution_backward(g, x, w, [5], *place, mask)
+        found = lanes.convolution_backward(g, x, w, [outputs], *place, mask)
+        wanted = torch.ops.aten.convolution_backward(g, x, w, [outputs], *place, mask)
         assert [one is not None for one in found] == mask
         assert all(torch.allclose(a, b, atol=1e-5) for a, b, asked in zip(found, wanted, mask, strict=True) if asked)
 

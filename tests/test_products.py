@@ -31,16 +31,6 @@ def test_they_have_the_same_numbers_and_gradients(on_gpu, double, transposed, ch
     assert not any("convolution" in operator for operator in operators)
 
 
-def test_only_gradients_that_are_asked_for_are_computed():
-    g, x, w = torch.randn(2, 16, 4, 4), torch.randn(2, 3, 8, 8), torch.randn(16, 3, 4, 4)
-    place = ([2, 2], [1, 1], [1, 1], False, [0, 0], 1)
-    for mask in ([True, False, False], [False, True, True], [False, False, True]):
-        found = products.convolution_backward(g, x, w, [16], *place, mask)
-        wanted = torch.ops.aten.convolution_backward(g, x, w, [16], *place, mask)
-        assert [one is not None for one in found] == mask
-        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(found, wanted, strict=True) if a is not None)
-
-
 @pytest.mark.parametrize(
     ("batch", "weights", "place", "pays"),
     [
