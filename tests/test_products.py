@@ -31,6 +31,16 @@ def test_they_have_the_same_numbers_and_gradients(on_gpu, double, transposed, ch
     assert not any("convolution" in operator for operator in operators)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_no_images_give_none(transposed):
+    x, w = torch.zeros(0, 16 if transposed else 3, 8, 8), torch.randn(16, 3, 4, 4)
+    place = ([2, 2], [1, 1], [1, 1], transposed, [0, 0], 1)
+    wanted = torch.convolution(x, w, None, *place)
+    assert products.convolution(x, w, None, *place).shape == wanted.shape
+    by_images, by_weights, _ = products.convolution_backward(wanted, x, w, None, *place, [True, True, False])
+    assert by_images.shape == x.shape and not by_weights.any() and by_weights.shape == w.shape
+
+
 @pytest.mark.parametrize(
     ("batch", "weights", "place", "pays"),
     [

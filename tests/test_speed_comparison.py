@@ -101,6 +101,21 @@ def test_ganzoo_takes_part_in_each_mode_of_the_device_also_where_it_computes_les
     assert list(measure.ways(torch.device("cuda"), ("compiled bfloat16",))) == list(several)[:2]
 
 
+def test_a_gpu_is_waited_for_seldom_and_measured_for_about_the_time(measure, monkeypatch):
+    import instruments
+
+    clock, waits = [0.0], []
+
+    class Run:
+        def step(self):
+            clock[0] += 0.001
+
+    monkeypatch.setattr(instruments, "synchronise", waits.append)
+    monkeypatch.setattr(instruments.time, "perf_counter", lambda: clock[0])
+    assert instruments.steps_a_second(Run(), 0.4, torch.device("cuda", 0)) == pytest.approx(1000)
+    assert len(waits) == 6 and 0.4 < clock[0] < 0.41
+
+
 def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, capsys):
     seen: list[str] = []
 

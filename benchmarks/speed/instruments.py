@@ -33,7 +33,8 @@ class Contestant(Protocol):
 def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: bool = False) -> float:
     """Train for about so many seconds, of the process's own where others are busy, and at least a step.
 
-    A GPU is waited for twice: after ten steps, and after as many as fill the time, since it is idle after each wait.
+    A GPU, which is idle after each wait, carries out ten steps, then as many as should fill the time, at most double
+    those before.
     """
     clock = time.process_time if busy else time.perf_counter
     synchronise(device)
@@ -46,7 +47,7 @@ def steps_a_second(one: Contestant, seconds: float, device: torch.device, busy: 
         if passed > seconds:
             return steps / passed
         if device.type == "cuda":
-            more = math.ceil(steps * (seconds - passed) / passed) + 1
+            more = min(math.ceil(steps * (seconds - passed) / passed) + 1, 2 * steps)
 
 
 def synchronise(device: torch.device) -> None:
@@ -79,7 +80,10 @@ class Turn:
 
 
 def tune_alone(file: str) -> None:
-    """Have no other process that shares the file tune kernels while this one does: TorchInductor keeps the fastest."""
+    """Have no other process that shares the file tune kernels while this one does: TorchInductor keeps the fastest.
+
+    Others may train meanwhile, so that choices differ from run to run all the same.
+    """
     from torch._inductor.runtime.triton_heuristics import CachingAutotuner  # noqa: PLC0415  (seconds)
 
     lock, tuned = os.open(file, os.O_CREAT | os.O_WRONLY), CachingAutotuner.benchmark_all_configs

@@ -6,8 +6,8 @@ Four changes, each of which becomes part of the compiled kernels:
   (`products.py`); elsewhere, missing ones are zeros, for which cuDNN would start four or more kernels of its own.
 - In bfloat16 images and weights are channels-last, otherwise images where the weights are; PyTorch would copy them,
   slowly.
-- In bfloat16 so are the images of a batch norm. For others TorchInductor times several forms of one kernel, and where
-  something else used the GPU meanwhile, it has chosen one that takes six times as long as another.
+- In bfloat16 so are the images of a batch norm that has running statistics. For others TorchInductor times several
+  forms of one kernel, and where something else used the GPU meanwhile, it has chosen one that takes five times as long.
 - A matrix product with a single row or column is written as a product by elements, and a sum where needed. The
   compiler fuses it with its neighbours, while cuBLAS takes two or three kernels.
 """

@@ -68,7 +68,7 @@ def _flat(x: Tensor) -> Tensor:
 
 def _images(rows: Tensor, count: int, side: Sequence[int]) -> Tensor:
     """Map rows (N H W, C) to images (N, C, H, W), their channels innermost."""
-    return rows.view(count, *side, -1).permute(0, 3, 1, 2)
+    return rows.view(count, *side, rows.shape[1]).permute(0, 3, 1, 2)
 
 
 def _matrix(w: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ def _summed(rows: Tensor, at: Tensor, k: int, s: int, p: int, side: Sequence[int
     with all that comes behind.
     """
     count, _, *places = at.shape
-    around = rows.view(count, *places, k, k, -1)  # n, i, j, a, b, c
+    around = rows.unflatten(1, (k, k, -1)).unflatten(0, (count, *places))  # n, i, j, a, b, c
     total: Any = 0
     for i, a, there in _reading(side[0], places[0], k, s, p, rows.device):
         for j, b, here in _reading(side[1], places[1], k, s, p, rows.device):
