@@ -28,11 +28,7 @@ class Node:
 def test_what_others_wait_for_and_sums_stay_where_they_are():
     first, cast = Node("convolution"), Node("cast", {"convolution"})
     later, sums = Node("later", {"convolution"}), Node("sums", {"convolution", "later"}, sums=True)
-    # what is fused has itself among its ancestors
-    other, extern = (
-        Node("other", {"convolution", "later", "other"}),
-        Node("extern", {"later"}),
-    )  # fused ones know theirs
+    other, extern = Node("other", {"convolution", "later", "other"}), Node("extern", {"later"})  # other is fused
     usual = [[first], [cast, later], [sums, other]]
     found = combined.separated(usual, [first, cast, later, sums, other, extern])
     assert found == [[first], [later], [sums], [cast, other]]
@@ -55,7 +51,7 @@ def test_the_compiler_groups_by_it_in_a_backward_pass_alone(monkeypatch, backwar
     monkeypatch.setattr(Known, "set_group_algorithm_for_combo_kernels", told.append)
     patches = combined.combining()
     with config.patch(patches):  # which it knows by these names
-        assert config.combo_kernels
+        assert config.combo_kernels and not config.combo_kernel_allow_mixed_sizes
     graph = type("Graph", (), {"is_backward": backward})()
     scheduler = type("Scheduler", (), {"nodes": [first, last]})()
     with V.set_graph_handler(graph):

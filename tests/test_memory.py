@@ -36,5 +36,13 @@ def test_large_pieces_come_from_what_was_freed():
 
 
 def test_another_allocator_is_left_alone(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    asked: list[str] = []
+
+    class Allocator:
+        def __getattr__(self, name):
+            asked.append(name)
+            raise AttributeError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Allocator())
     memory.keep_memory()
+    assert asked == ["mallopt"]

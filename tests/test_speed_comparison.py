@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -114,6 +115,34 @@ def test_a_gpu_is_waited_for_seldom_and_measured_for_about_the_time(measure, mon
     monkeypatch.setattr(instruments.time, "perf_counter", lambda: clock[0])
     assert instruments.steps_a_second(Run(), 0.4, torch.device("cuda", 0)) == pytest.approx(1000)
     assert len(waits) == 6 and 0.4 < clock[0] < 0.41
+
+
+def test_one_process_tunes_at_a_time(measure, monkeypatch, tmp_path):
+    import instruments
+    from torch._inductor.runtime.triton_heuristics import CachingAutotuner
+
+    def free() -> bool:
+        with (tmp_path / "tuning").open("w") as file:  # as another process would open it
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def tuned(self, choice):
+        assert not free()
+        if choice == "none":
+            raise ValueError(choice)
+        return choice
+
+    monkeypatch.setattr(CachingAutotuner, "benchmark_all_configs", tuned)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    instruments.tune_alone(str(tmp_path / "tuning"))
+    one = object.__new__(CachingAutotuner)
+    assert free() and one.benchmark_all_configs("best") == "best" and free()
+    with pytest.raises(ValueError, match="none"):
+        one.benchmark_all_configs("none")
+    assert free()
 
 
 def test_what_is_warm_when_it_is_interrupted_is_measured_all_the_same(measure, capsys):

@@ -196,6 +196,7 @@ def test_gradients_that_the_compiler_loses_end_the_run():
         trained(one, 1)
 
 
+@pytest.mark.usefixtures("traced")
 def test_a_loss_that_is_satisfied_ends_no_run():
     one = made(COMPILED, CPU, pytest.fail)
 
@@ -208,6 +209,7 @@ def test_a_loss_that_is_satisfied_ends_no_run():
     assert one.whole.gradients == {"discriminator": [], "generator": []}
 
 
+@pytest.mark.usefixtures("traced")
 def test_a_run_that_is_continued_has_no_first_step_again():
     """Uncompiled, it would not end with the bits of one that was not stopped."""
     whole, stopped, continued = (made(COMPILED, CPU, pytest.fail, loss="wgan-gp") for _ in range(3))

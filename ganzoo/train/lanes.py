@@ -123,7 +123,7 @@ def addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1)
 
 
 def _improves(w: Tensor, groups: int, *seen: Tensor) -> bool:
-    """Whether to fill up channels, or to make images channels-last as the weights are."""
+    """Whether to fill up channels, or to make images or weights channels-last."""
     lacking = groups == 1 and padded(seen[0]) and any(one % LANES for one in w.shape[:2])
     return lacking or any(_scattered(x, w) for x in (*seen, w))
 
