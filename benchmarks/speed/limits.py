@@ -78,19 +78,18 @@ def captured(make: Callable[[], Work], stream: torch.cuda.Stream) -> Replay:
         with torch.cuda.graph(graph, stream=stream):
             for _ in range(KERNELS):
                 work()
-
     return partial(replay, graph, stream, work)
 
 
 def replays_a_second(replays: Sequence[Replay], seconds: float) -> float:
-    """Replay all in turn for about so many seconds, after as many without a clock; return how many that is a second."""
+    """Replay all in turn for about so many seconds, the third time; return how many that is a second."""
     rounds, found = 10, 0.0
     for _ in range(3):
         synchronise(GPU)
         started = time.perf_counter()
         for _ in range(rounds):
-            for replay in replays:
-                replay()
+            for once in replays:
+                once()
         synchronise(GPU)
         passed = time.perf_counter() - started
         found, rounds = rounds * len(replays) / passed, max(10, int(rounds * seconds / passed))
@@ -102,7 +101,6 @@ def steps(count: int) -> list[Replay]:
     together = Together(plan(CASES[0], 64, count, joined=True), MODES["compiled, bfloat16"], GPU)
     for _ in range(6):
         together.step()
-
     return [partial(replay, only_graph(trainer), context.stream, trainer) for context, trainer in together.runs]
 
 
@@ -126,14 +124,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.2)
     given = parser.parse_args()
     counts = list(map(int, given.streams.split(",")))
-    print(
-        f"{machine(GPU)}\n\n| dcgan + bce, batch 64, replayed alone | images/s, all together |\n|---:|---:|", flush=True
-    )
+    print(f"{machine(GPU)}\n\n| dcgan + bce, batch 64, replayed alone | images/s, all together |", flush=True)
+    print("|---:|---:|")
     for count in counts:
         print(f"| {count} | {64 * replays_a_second(steps(count), given.seconds):,.0f} |", flush=True)
-    print(
-        "\n| kernels | streams | kernels a second, all together | times the first |\n|---|---:|---:|---:|", flush=True
-    )
+    print("\n| kernels | streams | kernels a second, all together | times the first |\n|---|---:|---:|---:|")
     for name, make in KINDS.items():
         first = 0.0
         for count in counts:
